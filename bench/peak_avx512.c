@@ -1,0 +1,10 @@
+/* The peak loop in avx512 registers. */
+#include "kernels/cpu/simd_avx512.h"
+
+#include "peak.h"
+#include "peak.inc.c"
+
+double ls_peak_avx512(int64_t rounds)
+{
+    return run_chains(rounds);
+}

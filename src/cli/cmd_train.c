@@ -1,0 +1,98 @@
+/* leash pretrain | sft | grpo: one run with a recipe. */
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cli/cli.h"
+
+typedef struct training {
+    ls_progress progress;
+    double accuracy; /* last held-out accuracy, NAN: none yet */
+} training;
+
+static double number(const json_t *row, const char *key)
+{
+    const json_t *value = json_object_get(row, key);
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static void add_figure(ls_str *out, const char *name, double value, const char *format)
+{
+    if (isnan(value))
+        return;
+    char text[48];
+    snprintf(text, sizeof text, format, value);
+    ls_str_appendf(out, "%s%s %s", out->len ? "  " : "", name, text);
+}
+
+static void on_step(void *user, int64_t step, int64_t n_steps, const char *metrics)
+{
+    training *t = user;
+    json_t *row = json_loads(metrics, 0, NULL);
+    ls_str note = LS_STR_INIT;
+    if (!isnan(number(row, "eval/accuracy")))
+        t->accuracy = number(row, "eval/accuracy");
+    if (!isnan(number(row, "reward"))) {
+        add_figure(&note, "reward", number(row, "reward"), "%.3f");
+        add_figure(&note, "kl", number(row, "kl/seq_k1"), "%.3f");
+        add_figure(&note, "len", number(row, "completions/mean_length"), "%.1f");
+    } else {
+        add_figure(&note, "loss", number(row, "loss"), "%.4f");
+        add_figure(&note, "tok/s", number(row, "tokens_per_second/train"), "%.0f");
+    }
+    add_figure(&note, "acc", 100 * t->accuracy, "%.1f%%");
+    ls_progress_step(&t->progress, step, n_steps, note.data);
+    ls_str_release(&note);
+    json_decref(row);
+}
+
+static void on_progress(void *user, int64_t step, int64_t n_steps, const char *phase, double share)
+{
+    training *t = user;
+    ls_progress_draw(&t->progress, step, n_steps, phase, share);
+}
+
+static leash_status train(const ls_command *self, const char *recipe, int argc, char **argv)
+{
+    leash_settings *settings = NULL;
+    const char **rest = ls_malloc(((size_t)argc + 1) * sizeof *rest);
+    int n_rest;
+    bool is_done;
+    leash_status status = ls_cli_settings(&settings, self, recipe, argc, argv, rest, &n_rest, &is_done);
+    if (status == LEASH_OK && !is_done)
+        status = ls_cli_no_arguments(self, n_rest, rest);
+    if (status == LEASH_OK && !is_done)
+        status = ls_settings_derive(settings, self->name);
+    if (status == LEASH_OK && !is_done) {
+        training t = {.accuracy = NAN};
+        leash_events events = {.user = &t, .should_stop = ls_cli_should_stop, .on_step = on_step, .on_progress = on_progress};
+        ls_cli_catch_signals();
+        ls_progress_start(&t.progress, self->name, settings->options.log.logging_steps);
+        status = leash_train(settings, &events);
+        ls_progress_end(&t.progress);
+        if (status == LEASH_OK)
+            printf("%s/final\n", settings->options.log.output_dir);
+    }
+    leash_settings_free(settings);
+    ls_free(rest);
+    return status;
+}
+
+leash_status ls_cmd_pretrain(const ls_command *self, int argc, char **argv)
+{
+    return train(self, "pretrain", argc, argv);
+}
+
+leash_status ls_cmd_sft(const ls_command *self, int argc, char **argv)
+{
+    return train(self, "sft", argc, argv);
+}
+
+leash_status ls_cmd_grpo(const ls_command *self, int argc, char **argv)
+{
+    return train(self, "grpo", argc, argv);
+}

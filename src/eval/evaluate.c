@@ -1,0 +1,229 @@
+/* Sampling, judging and counting of an evaluation. */
+#include "eval/evaluate.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "reward/example.h"
+
+#define WILSON_Z95 1.959963984540054
+
+/* Samples of one problem, judged. */
+typedef struct judged {
+    int64_t n, n_strict, n_lenient, n_unparsed, n_classes, correct_class;
+    int64_t *count;      /* (n_samples) votes of each class of equal answers        */
+    const char **answer; /* (n_samples) text of each class, into `texts`            */
+    ls_verdict *verdicts; /* (n_samples) strict verdicts, backing of answer          */
+} judged;
+
+int64_t ls_eval_max_length(const ls_dataset *problems, const ls_sampling_options *sampling)
+{
+    return problems->max_prompt + sampling->max_completion_length;
+}
+
+static void vote(judged *j, const ls_verdict *verdict)
+{
+    if (verdict->route == LS_EXTRACT_COUNT) {
+        j->n_unparsed++;
+        return;
+    }
+    int64_t k = 0;
+    while (k < j->n_classes && strcmp(j->answer[k], verdict->extracted) != 0)
+        k++;
+    if (k == j->n_classes) {
+        j->answer[k] = verdict->extracted;
+        j->count[k] = 0;
+        j->n_classes++;
+    }
+    j->count[k]++;
+    if (verdict->kind == LS_VERDICT_OK && j->correct_class < 0)
+        j->correct_class = k;
+}
+
+/* Judges the samples of problem p; scores go to out->strict_score. */
+static void judge_problem(judged *j, ls_eval_result *out, const ls_eval_request *r, int64_t p, ls_str *text)
+{
+    const ls_example *example = &r->problems->rows[p];
+    ls_verdict lenient[LS_REWARDS_MAX], strict[LS_REWARDS_MAX];
+    j->n = j->n_strict = j->n_lenient = j->n_unparsed = j->n_classes = 0;
+    j->correct_class = -1;
+    for (int64_t k = 0; k < r->n_samples; k++) {
+        const ls_completion *c = &out->rollout.completions[p * r->n_samples + k];
+        ls_reward_columns columns;
+        ls_str_clear(text);
+        ls_tokenizer_decode(r->tokenizer, c->ids, c->n_tokens, false, text);
+        ls_reward_input input = ls_example_reward_input(example, text->data, text->len, &columns);
+        double *score = &out->strict_score[p * r->n_samples + k];
+        (void)ls_reward_total(strict, r->rewards, &input, LS_STRICT);
+        (void)ls_reward_total(lenient, r->rewards, &input, LS_LENIENT);
+        j->verdicts[k] = strict[0];
+        *score = strict[0].kind == LS_VERDICT_CANNOT_JUDGE ? NAN : strict[0].kind == LS_VERDICT_OK;
+        if (isnan(*score)) {
+            out->n_cannot_judge++;
+            continue;
+        }
+        j->n++;
+        j->n_strict += strict[0].kind == LS_VERDICT_OK;
+        j->n_lenient += lenient[0].kind == LS_VERDICT_OK;
+        vote(j, &j->verdicts[k]);
+    }
+}
+
+static leash_status add_problem(ls_eval_result *out, const judged *j, double *strict, double *lenient)
+{
+    *strict = *lenient = NAN;
+    if (j->n == 0)
+        return LEASH_OK;
+    *strict = (double)j->n_strict / (double)j->n;
+    *lenient = (double)j->n_lenient / (double)j->n;
+    out->n_judged += j->n;
+    out->no_answer += (double)j->n_unparsed;
+    for (int64_t i = 0; i < out->n_k; i++) {
+        double majority = NAN;
+        if (out->k[i] > j->n)
+            continue;
+        out->pass_at_k[i] += ls_pass_at_k(j->n, j->n_strict, out->k[i]);
+        out->pass_at_k_lenient[i] += ls_pass_at_k(j->n, j->n_lenient, out->k[i]);
+        LS_TRY(ls_maj_at_k(&majority, j->count, j->n_classes, j->n_unparsed, j->correct_class, out->k[i]));
+        out->maj_at_k[i] += majority;
+    }
+    return LEASH_OK;
+}
+
+static ls_interval accuracy_interval(const double *value, int64_t n_problems, int64_t n_samples, uint64_t seed)
+{
+    if (n_samples > 1)
+        return ls_bootstrap_mean(value, n_problems, 0.95, seed);
+    int64_t n = 0, correct = 0;
+    for (int64_t p = 0; p < n_problems; p++) {
+        n += !isnan(value[p]);
+        correct += value[p] > 0;
+    }
+    return ls_wilson(n, correct, WILSON_Z95);
+}
+
+static leash_status sample(ls_eval_result *out, const ls_eval_request *r)
+{
+    int64_t n = r->problems->n_rows;
+    ls_prompt *prompts = ls_arena_alloc(r->arena, (size_t)n * sizeof *prompts);
+    for (int64_t i = 0; i < n; i++)
+        prompts[i] = (ls_prompt){.ids = r->problems->rows[i].ids,
+                                 .n_ids = r->problems->rows[i].n_prompt,
+                                 .prompt_id = (uint32_t)i,
+                                 .n_samples = (int32_t)r->n_samples};
+    int32_t eos = ls_tokenizer_eos(r->tokenizer);
+    ls_rollout_request request = {.prompts = prompts,
+                                  .n_prompts = n,
+                                  .sampling = r->sampling,
+                                  .seed = r->seed,
+                                  .purpose = LS_RNG_EVAL,
+                                  .step = r->step,
+                                  .stop_ids = &eos,
+                                  .n_stop_ids = eos >= 0,
+                                  .should_stop = r->should_stop,
+                                  .on_progress = r->on_progress,
+                                  .user = r->user};
+    return ls_engine_run(r->engine, &request, r->arena, &out->rollout);
+}
+
+static void summarise_lengths(ls_eval_result *out)
+{
+    double length = 0, entropy = 0, clipped = 0;
+    for (int64_t i = 0; i < out->rollout.n_completions; i++) {
+        const ls_completion *c = &out->rollout.completions[i];
+        length += c->n_tokens;
+        clipped += c->finish == LS_FINISH_LENGTH;
+        for (int32_t t = 0; t < c->n_tokens; t++)
+            entropy += c->entropy[t];
+    }
+    double n = (double)out->rollout.n_completions;
+    out->mean_length = length / n;
+    out->clipped_ratio = clipped / n;
+    out->entropy = entropy / length;
+    out->n_tokens = out->rollout.n_tokens;
+    out->seconds = out->rollout.seconds;
+}
+
+leash_status ls_evaluate(ls_eval_result *out, const ls_eval_request *r)
+{
+    memset(out, 0, sizeof *out);
+    int64_t n = r->problems->n_rows, n_samples = r->n_samples;
+    out->n_problems = n;
+    out->n_samples = n_samples;
+    for (int64_t k = 1; k <= n_samples && out->n_k < LS_EVAL_K_MAX; k *= 2)
+        out->k[out->n_k++] = k;
+    LS_TRY(sample(out, r));
+    size_t samples = (size_t)n_samples;
+    out->strict_score = ls_arena_alloc(r->arena, (size_t)n * samples * sizeof *out->strict_score);
+    double *strict = ls_arena_alloc(r->arena, (size_t)n * sizeof *strict), *lenient = ls_arena_alloc(r->arena, (size_t)n * sizeof *lenient);
+    judged j = {.count = ls_arena_alloc(r->arena, samples * sizeof *j.count),
+                .answer = ls_arena_alloc(r->arena, samples * sizeof *j.answer),
+                .verdicts = ls_arena_alloc(r->arena, samples * sizeof *j.verdicts)};
+    ls_str text = LS_STR_INIT;
+    leash_status status = LEASH_OK;
+    int64_t n_judged_problems = 0;
+    for (int64_t p = 0; p < n && status == LEASH_OK; p++) {
+        judge_problem(&j, out, r, p, &text);
+        status = add_problem(out, &j, &strict[p], &lenient[p]);
+        n_judged_problems += j.n > 0;
+    }
+    ls_str_release(&text);
+    LS_TRY(status);
+    for (int64_t i = 0; i < out->n_k; i++) {
+        out->pass_at_k[i] /= (double)n_judged_problems;
+        out->pass_at_k_lenient[i] /= (double)n_judged_problems;
+        out->maj_at_k[i] /= (double)n_judged_problems;
+    }
+    out->no_answer /= (double)out->n_judged;
+    out->strict = accuracy_interval(strict, n, n_samples, r->seed);
+    out->lenient = accuracy_interval(lenient, n, n_samples, r->seed);
+    summarise_lengths(out);
+    return LEASH_OK;
+}
+
+void ls_eval_print(const ls_eval_result *r, ls_str *out)
+{
+    ls_str_appendf(out, "problems    %lld, %lld completion%s each, %lld judged", (long long)r->n_problems, (long long)r->n_samples,
+                   r->n_samples == 1 ? "" : "s", (long long)r->n_judged);
+    if (r->n_cannot_judge)
+        ls_str_appendf(out, ", %lld cannot be judged", (long long)r->n_cannot_judge);
+    ls_str_appendf(out, "\naccuracy    %5.1f %%  [%.1f, %.1f]  strict\n", 100 * r->strict.value, 100 * r->strict.low, 100 * r->strict.high);
+    ls_str_appendf(out, "            %5.1f %%  [%.1f, %.1f]  lenient\n", 100 * r->lenient.value, 100 * r->lenient.low, 100 * r->lenient.high);
+    if (r->n_k > 1) {
+        ls_str_append(out, "\n       k    pass@k   lenient     maj@k\n");
+        for (int64_t i = 0; i < r->n_k; i++)
+            ls_str_appendf(out, "%8lld   %5.1f %%   %5.1f %%   %5.1f %%\n", (long long)r->k[i], 100 * r->pass_at_k[i],
+                           100 * r->pass_at_k_lenient[i], 100 * r->maj_at_k[i]);
+        ls_str_append_char(out, '\n');
+    }
+    ls_str_appendf(out, "length      %.1f tokens, %.1f %% cut short, %.1f %% without an answer\n", r->mean_length, 100 * r->clipped_ratio,
+                   100 * r->no_answer);
+    ls_str_appendf(out, "speed       %.0f tokens/s\n", r->seconds > 0 ? (double)r->n_tokens / r->seconds : 0);
+}
+
+static void append_series(ls_str *out, const char *name, const int64_t *k, const double *value, int64_t n)
+{
+    char number[32];
+    ls_str_appendf(out, ", \"%s\": {", name);
+    for (int64_t i = 0; i < n; i++)
+        ls_str_appendf(out, "%s\"%lld\": %s", i ? ", " : "", (long long)k[i], ls_format_double(number, value[i]));
+    ls_str_append_char(out, '}');
+}
+
+void ls_eval_json(const ls_eval_result *r, ls_str *out)
+{
+    char a[32], b[32], c[32];
+    ls_str_appendf(out, "{\"problems\": %lld, \"samples\": %lld, \"judged\": %lld, \"cannot_judge\": %lld", (long long)r->n_problems,
+                   (long long)r->n_samples, (long long)r->n_judged, (long long)r->n_cannot_judge);
+    ls_str_appendf(out, ", \"accuracy\": %s, \"accuracy_low\": %s, \"accuracy_high\": %s", ls_format_double(a, r->strict.value),
+                   ls_format_double(b, r->strict.low), ls_format_double(c, r->strict.high));
+    ls_str_appendf(out, ", \"accuracy_lenient\": %s, \"accuracy_lenient_low\": %s, \"accuracy_lenient_high\": %s",
+                   ls_format_double(a, r->lenient.value), ls_format_double(b, r->lenient.low), ls_format_double(c, r->lenient.high));
+    append_series(out, "pass@k", r->k, r->pass_at_k, r->n_k);
+    append_series(out, "pass@k_lenient", r->k, r->pass_at_k_lenient, r->n_k);
+    append_series(out, "maj@k", r->k, r->maj_at_k, r->n_k);
+    ls_str_appendf(out, ", \"mean_length\": %s, \"clipped_ratio\": %s, \"no_answer\": %s", ls_format_double(a, r->mean_length),
+                   ls_format_double(b, r->clipped_ratio), ls_format_double(c, r->no_answer));
+    ls_str_appendf(out, ", \"entropy\": %s, \"tokens\": %lld, \"seconds\": %s}", ls_format_double(a, r->entropy), (long long)r->n_tokens,
+                   ls_format_double(b, r->seconds));
+}

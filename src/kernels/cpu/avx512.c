@@ -1,0 +1,16 @@
+/* The AVX-512 table: the shared bodies over one register of sixteen lanes. */
+#include "kernels/cpu/simd_avx512.h"
+
+#include <math.h>
+#include <string.h>
+#include "base/vmath.h"
+
+#include "kernels/cpu/gemm_tile.inc.c"
+#include "kernels/cpu/gemm.inc.c"
+#include "kernels/cpu/vmath.inc.c"
+#include "kernels/cpu/elementwise.inc.c"
+#include "kernels/cpu/softmax.inc.c"
+#include "kernels/cpu/attention.inc.c"
+#include "kernels/cpu/attention_bwd.inc.c"
+#include "kernels/cpu/optim.inc.c"
+#include "kernels/cpu/table.inc.c"

@@ -1,0 +1,53 @@
+/* Reference statistics of the vocabulary softmax, and its backward. */
+#include "kernels/cpu/ref.h"
+
+#include <math.h>
+#include "base/vmath.h"
+
+/* A token whose exp(z - m) is 0 counts 0 in the entropy, so a logit of -inf (a token that is ruled out) is allowed. */
+void ls_ref_softmax_stats(ls_device *dev, const ls_softmax_stats_args *a)
+{
+    for (int64_t i = 0; i < a->N; i++) {
+        float *z = a->logits + i * a->V;
+        float max = -INFINITY;
+        for (int64_t v = 0; v < a->V; v++) {
+            z[v] = z[v] * a->inv_temperature;
+            max = z[v] > max ? z[v] : max;
+        }
+        float lanes[LS_LANES] = {0}, weighted[LS_LANES] = {0};
+        for (int64_t v = 0; v < a->V; v++) {
+            float e = ls_expf(z[v] - max);
+            lanes[v % LS_LANES] = lanes[v % LS_LANES] + e;
+            if (e != 0)
+                weighted[v % LS_LANES] = weighted[v % LS_LANES] + e * z[v];
+        }
+        float sum = ls_ref_add_lanes(lanes), lse = max + ls_logf(sum);
+        a->lse[i] = lse;
+        if (a->entropy)
+            a->entropy[i] = lse - ls_ref_add_lanes(weighted) / sum;
+    }
+    ls_count(dev, 0, (double)a->N * (2 * (double)a->V + (a->entropy ? 2 : 1)));
+}
+
+/* G = g_logp[0] + g_logp[1] + ... in order.  For every v, with logp = z[v] - lse and p = exp(logp):
+ *     t = -(G p), and with an entropy gradient, where p > 0:  t = t - g_entropy (p (logp + H));   d[v] = t inv_temperature
+ * then, for k in order,  d[id_k] = d[id_k] + g_logp[k] inv_temperature. */
+void ls_ref_softmax_bwd(ls_device *dev, const ls_softmax_bwd_args *a)
+{
+    for (int64_t i = 0; i < a->N; i++) {
+        float *z = a->logits + i * a->V, lse = a->lse[i], total = 0;
+        for (int64_t k = 0; k < a->K; k++)
+            total = total + a->dlogp[i * a->K + k];
+        for (int64_t v = 0; v < a->V; v++) {
+            float logp = z[v] - lse, p = ls_expf(logp), t = -(total * p);
+            if (a->dentropy && p != 0)
+                t = t - a->dentropy[i] * (p * (logp + a->entropy[i]));
+            z[v] = t * a->inv_temperature;
+        }
+        for (int64_t k = 0; k < a->K; k++) {
+            float *d = z + a->ids[i * a->K + k];
+            *d = *d + a->dlogp[i * a->K + k] * a->inv_temperature;
+        }
+    }
+    ls_count(dev, 0, (double)a->N * (2 * (double)a->V + 2 * (double)a->K + (a->dentropy ? 3 : 1)));
+}

@@ -1,0 +1,33 @@
+/* Sixteen lanes of base/vmath.c: the same operations with the same constants in the same order.  Explained there; compared
+ * over the range of float by tests/ops/test_kernels_elementwise.c. */
+
+LS_ALWAYS_INLINE vf v_exp(vf x)
+{
+    const vf round = v_set1(0x1.8p23f), log2_e = v_set1(0x1.715476p+0f);
+    vf sum = v_add(v_mul(x, log2_e), round);
+    vf n = v_sub(sum, round);
+    vf r = v_fma(n, v_set1(-0x1.62e43p-1f), x);
+    r = v_fma(n, v_set1(0x1.05c61p-29f), r);
+    vf q = v_set1(0x1.6ac74ep-10f);
+    q = v_fma(q, r, v_set1(0x1.123dep-7f));
+    q = v_fma(q, r, v_set1(0x1.555858p-5f));
+    q = v_fma(q, r, v_set1(0x1.55548cp-3f));
+    q = v_fma(q, r, v_set1(0x1.fffffcp-2f));
+    vf y = v_add(v_fma(v_mul(r, r), q, r), v_set1(1.0f));
+    y = v_add_exponent(y, sum);
+    y = v_if_greater(x, v_set1(88.72f), v_set1(INFINITY), y);
+    y = v_if_greater(v_set1(-87.33f), x, v_set1(0.0f), y);
+    return v_nan_or(x, y);
+}
+
+LS_ALWAYS_INLINE vf v_sigmoid(vf x)
+{
+    const vf one = v_set1(1.0f), zero = v_set1(0.0f);
+    vf e = v_exp(v_minus_abs(x));
+    vf d = v_add(one, e);
+    vf lost = v_sub(e, v_sub(d, one));
+    vf y = v_div(v_if_greater(zero, x, e, one), d);
+    vf w = v_if_greater(zero, x, v_sub(one, y), y);
+    y = v_fma(v_mul(v_neg(lost), w), y, y);
+    return v_nan_or(x, y);
+}

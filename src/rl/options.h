@@ -1,0 +1,44 @@
+/* The settings of everything above the waist as option rows, and what they resolve to. */
+#ifndef LS_RL_OPTIONS_H
+#define LS_RL_OPTIONS_H
+
+#include "config/option.h"
+#include "rl/advantage.h"
+#include "rl/aggregation.h"
+#include "rl/filter.h"
+#include "rl/objective.h"
+
+typedef struct ls_rl_options { /* bound to ls_rl_option_table; names are the keys */
+    const char *objective, *advantage_estimator, *aggregation;
+    double epsilon, epsilon_high, delta, dual_clip;
+    double beta;
+    const char *kl_estimator, *kl_in, *kl_controller;
+    bool use_bias_correction_kl;
+    double kl_target, kl_horizon;
+    double entropy_coef;
+    double advantage_std_epsilon;
+    int64_t num_generations, num_iterations;
+    const char *degenerate_groups; /* keep, drop, refill */
+    int64_t max_refill_rounds;
+    bool mask_truncated_completions;
+    int64_t overlong_cache; /* 0: no overlong punishment */
+} ls_rl_options;
+
+extern const ls_option_table ls_rl_option_table;
+
+typedef struct ls_rl_plan {
+    const ls_objective *objective;
+    const ls_advantage *advantage;
+    const ls_aggregation *aggregation;
+    ls_objective_options objective_options;
+    ls_advantage_options advantage_options;
+    ls_filter filter;
+    bool has_kl_controller;
+    unsigned needs; /* LS_NEED_ bits */
+} ls_rl_plan;
+
+/* Looks the names up and checks that the settings fit together.  Errors: LEASH_USAGE naming the
+ * key. */
+leash_status ls_rl_resolve(ls_rl_plan *plan, const ls_rl_options *options) LEASH_MUST_USE;
+
+#endif

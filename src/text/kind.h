@@ -1,0 +1,52 @@
+/* What a kind of tokenizer consists of, and the struct behind ls_tokenizer.  Private to src/text.
+ *
+ * Ids 0 .. n_ordinary-1 come from text, the specials follow.  A kind knows its ordinary ids;
+ * specials, JSON and ids in general are the business of tokenizer.c and tokenizer_json.c. */
+#ifndef LS_TEXT_KIND_H
+#define LS_TEXT_KIND_H
+
+#include <jansson.h>
+
+#include "base/str.h"
+#include "text/tokenizer.h"
+
+typedef struct ls_tokenizer_kind {
+    const char *name, *help;
+    /* A tokenizer of this kind without specials, from what follows "name:" ("" without a colon). */
+    leash_status (*create)(ls_tokenizer *t, const char *args);
+    leash_status (*encode)(const ls_tokenizer *t, int32_t *ids, int64_t *n, const char *text,
+                           size_t n_bytes);
+    /* The bytes that an ordinary id stands for. */
+    void (*append)(const ls_tokenizer *t, int32_t id, ls_str *out);
+    /* Key of an ordinary id in the vocabulary of tokenizer.json. */
+    void (*symbol)(const ls_tokenizer *t, int32_t id, ls_str *out);
+    /* Fills t from the vocabulary {symbol: id} of a file; `file` is for messages. */
+    leash_status (*read_vocab)(ls_tokenizer *t, const json_t *vocab, const char *file);
+    const char *pre_tokenizer, *decoder; /* these parts of tokenizer.json, as JSON */
+} ls_tokenizer_kind;
+
+typedef struct ls_char_entry {
+    uint32_t codepoint;
+    int32_t id;
+} ls_char_entry;
+
+struct ls_tokenizer {
+    const ls_tokenizer_kind *kind;
+    int32_t n_ordinary, n_special;
+    int32_t bos, eos;       /* ids, -1: none                                 */
+    char **pieces;          /* n_ordinary + n_special texts for showing      */
+    ls_char_entry *entries; /* char: n_ordinary, sorted by codepoint         */
+    uint32_t *codepoints;   /* char: codepoint of an id                      */
+};
+
+extern const ls_tokenizer_kind ls_byte_kind, ls_char_kind;
+const ls_tokenizer_kind *const *ls_tokenizer_kinds(size_t *n);
+
+/* An empty tokenizer of a kind. */
+ls_tokenizer *ls_tokenizer_alloc(const ls_tokenizer_kind *kind);
+/* To be called once, when the ordinary ids stand: makes the pieces and takes the specials. */
+void ls_tokenizer_finish(ls_tokenizer *t, const char *const *specials, int32_t n_special);
+/* Id of a special by its text, -1 when there is none. */
+int32_t ls_tokenizer_special_id(const ls_tokenizer *t, const char *text);
+
+#endif

@@ -1,0 +1,50 @@
+/* UTF-8 by the table of the Unicode standard (section 3.9, well-formed byte sequences).  Nothing
+ * here allocates. */
+#include "text/utf8.h"
+
+#include "base/err.h"
+
+static uint32_t continuation(unsigned char byte)
+{
+    return byte & 0x3fu;
+}
+
+size_t ls_utf8_next(uint32_t *codepoint, const char *at, size_t n)
+{
+    const unsigned char *b = (const unsigned char *)at;
+    if (b[0] < 0x80) {
+        *codepoint = b[0];
+        return 1;
+    }
+    size_t length = b[0] >= 0xf0 ? 4 : b[0] >= 0xe0 ? 3 : 2;
+    if (b[0] < 0xc2 || b[0] > 0xf4 || n < length)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((b[i] & 0xc0) != 0x80)
+            return 0;
+    uint32_t c;
+    if (length == 2)
+        c = (b[0] & 0x1fu) << 6 | continuation(b[1]);
+    else if (length == 3)
+        c = (b[0] & 0x0fu) << 12 | continuation(b[1]) << 6 | continuation(b[2]);
+    else
+        c = (b[0] & 0x07u) << 18 | continuation(b[1]) << 12 | continuation(b[2]) << 6 |
+            continuation(b[3]);
+    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
+    if (c < least[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+        return 0;
+    *codepoint = c;
+    return length;
+}
+
+size_t ls_utf8_put(char out[5], uint32_t codepoint)
+{
+    LS_ASSERT(codepoint <= 0x10ffff);
+    static const unsigned char lead[5] = {0, 0, 0xc0, 0xe0, 0xf0};
+    size_t n = codepoint < 0x80 ? 1 : codepoint < 0x800 ? 2 : codepoint < 0x10000 ? 3 : 4;
+    out[n] = 0;
+    for (size_t i = n; i-- > 1; codepoint >>= 6)
+        out[i] = (char)(0x80u | (codepoint & 0x3fu));
+    out[0] = (char)(lead[n] | codepoint);
+    return n;
+}

@@ -1,0 +1,180 @@
+/* Building a run, dry or real: options become data, models, moments, engine and buffers, each in the arena of its role. */
+#include "train/run.h"
+
+#include <math.h>
+#include <string.h>
+
+const char *const ls_role_names[LS_ROLE_COUNT] = {
+    [LS_ROLE_POLICY] = "policy", [LS_ROLE_OPTIMIZER] = "optimizer", [LS_ROLE_REFERENCE] = "reference",
+    [LS_ROLE_CACHE] = "rollout", [LS_ROLE_STEP] = "step",           [LS_ROLE_PASS] = "activations"};
+
+static leash_status open_arenas(ls_run *run)
+{
+    for (int role = 0; role < LS_ROLE_COUNT; role++) {
+        if (run->is_dry)
+            LS_TRY(ls_arena_init_dry(&run->arena[role], ls_role_names[role]));
+        else
+            LS_TRY(ls_arena_init(&run->arena[role], ls_role_names[role], 0));
+    }
+    return LEASH_OK;
+}
+
+/* Lengths: the longest sequence a step may hold, and whether the model has positions for it. */
+static leash_status check_lengths(ls_run *run)
+{
+    int64_t limit = run->source.config.max_position_embeddings;
+    run->max_length = run->o->data.packing ? run->o->data.max_length : run->data.max_tokens;
+    if (ls_run_has_rollouts(run->o)) {
+        run->max_length = run->data.max_prompt + run->o->sampling.max_completion_length;
+        if (run->data.max_prompt >= limit)
+            return ls_fail(LEASH_DATA, "%s: the longest prompt has %d tokens, the model's context is %lld: shorten it or use a model with more "
+                                       "max_position_embeddings", run->data.name, (int)run->data.max_prompt, (long long)limit);
+    }
+    if (run->max_length > limit)
+        return ls_fail(LEASH_USAGE, "sequences of up to %lld tokens do not fit the model's context of %lld: lower %s",
+                       (long long)run->max_length, (long long)limit,
+                       ls_run_has_rollouts(run->o) ? "max_completion_length" : "max_length");
+    return LEASH_OK;
+}
+
+static void count_steps(ls_run *run)
+{
+    const ls_run_options *o = run->o;
+    int64_t draws = ls_step_sequences(o);
+    if (ls_run_has_rollouts(o))
+        draws /= o->rl.num_generations;
+    run->n_steps = o->train.max_steps;
+    if (run->n_steps == 0)
+        run->n_steps = (int64_t)ceil(o->train.num_train_epochs * (double)run->data.n_rows / (double)draws);
+    run->schedule = (ls_schedule){.learning_rate = o->train.learning_rate,
+                                  .floor = o->train.lr_floor,
+                                  .warmup = o->train.warmup_steps,
+                                  .decay = o->train.decay_steps,
+                                  .total = run->n_steps * ls_step_updates(o)};
+    static const char *const names[] = {"constant", "linear", "cosine", "wsd"};
+    for (size_t i = 0; i < LS_COUNT(names); i++)
+        if (strcmp(o->train.lr_scheduler_type, names[i]) == 0)
+            run->schedule.kind = (ls_schedule_kind)i;
+}
+
+static leash_status build_models(ls_run *run)
+{
+    const ls_run_options *o = run->o;
+    uint64_t seed = (uint64_t)o->train.seed;
+    LS_TRY(ls_model_source_make(&run->model, &run->source, &run->dev, &run->arena[LS_ROLE_POLICY], LS_MODEL_TRAINED,
+                                o->train.grad_leaves, seed));
+    ls_optimizer_options adam = {.adam_beta1 = o->train.adam_beta1,
+                                 .adam_beta2 = o->train.adam_beta2,
+                                 .adam_epsilon = o->train.adam_epsilon,
+                                 .weight_decay = o->train.weight_decay,
+                                 .max_grad_norm = o->train.max_grad_norm};
+    ls_optimizer_init(&run->optimizer, run->model, &run->arena[LS_ROLE_OPTIMIZER], &adam);
+    if (!(run->plan.needs & LS_NEED_REF_LOGP))
+        return LEASH_OK;
+    const ls_model_source *source = &run->source;
+    if (o->model.ref_model[0]) {
+        LS_TRY(ls_model_source_open(&run->reference_source, o->model.ref_model, o));
+        source = &run->reference_source;
+        if (source->config.vocab_size != run->source.config.vocab_size)
+            return ls_fail(LEASH_USAGE, "ref_model: its vocabulary has %lld ids, the policy's %lld", (long long)source->config.vocab_size,
+                           (long long)run->source.config.vocab_size);
+    }
+    LS_TRY(ls_model_source_make(&run->reference, source, &run->dev, &run->arena[LS_ROLE_REFERENCE], LS_MODEL_FROZEN, 1, seed));
+    run->state.reference_hash = run->is_dry ? 0 : ls_model_hash(run->reference);
+    return LEASH_OK;
+}
+
+/* Held-out problems: a file, or the test split of the task. */
+static leash_status load_held_out(ls_run *run)
+{
+    ls_data_options data = run->o->data;
+    data.split = "test";
+    data.shuffle_dataset = data.packing = false;
+    data.dataset_num_rows = run->o->eval.eval_num_rows;
+    if (run->o->eval.eval_dataset[0]) {
+        data.dataset = run->o->eval.eval_dataset;
+        data.task = "";
+    } else if (data.dataset[0]) {
+        return ls_fail(LEASH_USAGE, "eval_steps needs held-out problems: give --eval_dataset a JSONL file (a --task brings its own)");
+    }
+    LS_TRY(ls_reward_resolve(&run->rewards, &run->o->reward));
+    LS_TRY(ls_dataset_load(&run->held_out, &data, run->source.tokenizer, true, (uint64_t)run->o->train.seed));
+    int64_t longest = ls_eval_max_length(&run->held_out, &run->o->sampling), limit = run->source.config.max_position_embeddings;
+    if (longest > limit)
+        return ls_fail(LEASH_USAGE, "held-out prompts and completions of up to %lld tokens do not fit the model's context of %lld: lower "
+                                    "max_completion_length", (long long)longest, (long long)limit);
+    return LEASH_OK;
+}
+
+static leash_status build_engine(ls_run *run)
+{
+    int64_t longest = ls_run_has_rollouts(run->o) ? run->max_length : 0;
+    if (run->held_out.n_rows > 0 && ls_eval_max_length(&run->held_out, &run->o->sampling) > longest)
+        longest = ls_eval_max_length(&run->held_out, &run->o->sampling);
+    return longest > 0 ? ls_engine_new(&run->engine, run->model, &run->arena[LS_ROLE_CACHE], &run->o->engine, longest) : LEASH_OK;
+}
+
+/* Sequences of a step and what its rollouts leave behind. */
+static void build_buffers(ls_run *run)
+{
+    const ls_run_options *o = run->o;
+    int64_t n_seqs = ls_step_sequences(o), micro = o->train.per_device_train_batch_size;
+    if (o->data.packing) /* a packed row holds at most one sequence for each two tokens */
+        n_seqs *= run->max_length / 2 + 1;
+    ls_sequences_init(&run->sequences, &run->arena[LS_ROLE_STEP], n_seqs, ls_step_sequences(o) * run->max_length);
+    run->updater = (ls_updater){.model = run->model,
+                                .optimizer = &run->optimizer,
+                                .pass = &run->arena[LS_ROLE_PASS],
+                                .plan = &run->plan,
+                                .temperature = ls_run_has_rollouts(o) ? o->sampling.temperature : 1.0,
+                                .micro_batch = o->data.packing ? n_seqs : micro,
+                                .micro_tokens = micro * run->max_length,
+                                .fixed_length = ls_run_has_rollouts(o) ? o->sampling.max_completion_length : run->max_length,
+                                .recomputes = o->train.gradient_checkpointing,
+                                .wants_argmax = !ls_run_has_rollouts(o)};
+}
+
+static leash_status build(ls_run *run)
+{
+    const ls_run_options *o = run->o;
+    LS_TRY(ls_run_options_check(o));
+    LS_TRY(ls_rl_resolve(&run->plan, &o->rl));
+    LS_TRY(open_arenas(run));
+    LS_TRY(ls_device_open(&run->dev, &o->system, run->is_dry));
+    LS_TRY(ls_model_source_open(&run->source, o->model.model, o));
+    if (ls_run_has_rollouts(o))
+        LS_TRY(ls_reward_resolve(&run->rewards, &o->reward));
+    LS_TRY(ls_dataset_load(&run->data, &o->data, run->source.tokenizer, ls_run_has_rollouts(o), (uint64_t)o->train.seed));
+    LS_TRY(check_lengths(run));
+    count_steps(run);
+    if (ls_run_has_evaluations(o))
+        LS_TRY(load_held_out(run));
+    LS_TRY(build_models(run));
+    build_buffers(run);
+    return build_engine(run);
+}
+
+leash_status ls_run_build(ls_run *run, const ls_config *config, const ls_run_options *options, const ls_train_hooks *hooks, bool is_dry)
+{
+    memset(run, 0, sizeof *run);
+    run->config = config;
+    run->o = options;
+    run->is_dry = is_dry;
+    if (hooks)
+        run->hooks = *hooks;
+    leash_status status = build(run);
+    if (status != LEASH_OK)
+        ls_run_release(run);
+    return status;
+}
+
+void ls_run_release(ls_run *run)
+{
+    ls_dataset_release(&run->data);
+    ls_dataset_release(&run->held_out);
+    ls_model_source_close(&run->source);
+    ls_model_source_close(&run->reference_source);
+    ls_device_release(&run->dev);
+    for (int role = 0; role < LS_ROLE_COUNT; role++)
+        ls_arena_release(&run->arena[role]);
+}

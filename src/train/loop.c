@@ -1,0 +1,301 @@
+/* The loop: take sequences, update, measure, save.  One screen (run_step); the rest opens and closes the run around it. */
+#include "train/run.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+
+/* Means over the updates of a step, extremes and counts excepted. */
+static void fold_objective(ls_metrics *m, const ls_objective_metrics *add, int64_t update, int64_t n_updates)
+{
+    for (int64_t i = 0; i < ls_n_objective_metrics; i++) {
+        const ls_objective_metric_row *row = &ls_objective_metric_rows[i];
+        double value = *(const double *)((const char *)add + row->offset), old = update ? ls_metrics_get(m, row->name) : NAN;
+        if (isnan(value))
+            continue;
+        bool is_min = ls_ends_with(row->name, "min"), is_max = ls_ends_with(row->name, "max");
+        bool is_count = strcmp(row->unit, "tokens") == 0;
+        if (!is_min && !is_max && !is_count)
+            value /= (double)n_updates;
+        if (!isnan(old))
+            value = is_min ? fmin(old, value) : is_max ? fmax(old, value) : old + value;
+        ls_metrics_set(m, row->name, value);
+    }
+}
+
+static void report_update(ls_metrics *m, const ls_update_result *r, double learning_rate)
+{
+    double compared = ls_metrics_get(m, "rollout/compared"), mismatched = ls_metrics_get(m, "rollout/mismatched");
+    ls_metrics_set(m, "rollout/compared", (isnan(compared) ? 0 : compared) + (double)r->n_compared);
+    ls_metrics_set(m, "rollout/mismatched", (isnan(mismatched) ? 0 : mismatched) + (double)r->n_mismatched);
+    ls_metrics_set(m, "grad_norm", r->report.grad_norm);
+    ls_metrics_set(m, "param_change_norm", r->report.change_norm);
+    ls_metrics_set(m, "param_norm", r->report.param_norm);
+    ls_metrics_set(m, "learning_rate", learning_rate);
+}
+
+static bool has_targets(const ls_sequences *s, int64_t first, int64_t end)
+{
+    for (int64_t i = first; i < end; i++)
+        if (!(s->flags[i] & (LS_SEQ_MASKED | LS_SEQ_DROPPED)) && s->target_start[i + 1] > s->target_start[i])
+            return true;
+    return false;
+}
+
+/* All updates of a step over the sequences that were taken. */
+static leash_status run_updates(ls_run *run, ls_metrics *m)
+{
+    ls_sequences *s = &run->sequences;
+    int64_t passes = ls_run_has_rollouts(run->o) ? run->o->rl.num_iterations : 1, rows = 0, hits = 0, targets = 0;
+    int64_t slices = ls_run_has_rollouts(run->o) ? ls_step_sequences(run->o) / ls_update_sequences(run->o) : 1;
+    double started = ls_clock_seconds();
+    for (int64_t k = 0; k < passes * slices; k++) {
+        int64_t slice = k % slices, first = s->n_seqs * slice / slices, end = s->n_seqs * (slice + 1) / slices;
+        double learning_rate = ls_schedule_at(&run->schedule, run->state.updates);
+        if (!has_targets(s, first, end))
+            continue;
+        ls_update_result r;
+        LS_TRY(ls_update_run(&run->updater, s, first, end, learning_rate, k == 0 && ls_run_has_rollouts(run->o), &r));
+        ls_objective_metrics metrics = ls_objective_finish(&r.sums, &run->plan.objective_options);
+        fold_objective(m, &metrics, k, passes * slices);
+        report_update(m, &r, learning_rate);
+        run->state.updates++;
+        rows += r.n_rows;
+        hits += r.n_argmax_hits;
+        targets += r.sums.n_tokens;
+        if (run->hooks.on_progress)
+            run->hooks.on_progress(run->hooks.user, run, "update", (double)(k + 1) / (double)(passes * slices));
+    }
+    double seconds = ls_clock_seconds() - started;
+    ls_metrics_set(m, "time/train_s", seconds);
+    if (rows > 0 && seconds > 0)
+        ls_metrics_set(m, "tokens_per_second/train", (double)rows / seconds);
+    if (run->updater.wants_argmax && targets > 0)
+        ls_metrics_set(m, "mean_token_accuracy", (double)hits / (double)targets);
+    return LEASH_OK;
+}
+
+static void append_completion(const ls_run *run, int64_t i, ls_str *line)
+{
+    const ls_sequences *s = &run->sequences;
+    const ls_example *example = &run->data.rows[s->row[i]];
+    const int32_t *ids = s->ids + s->start[i] + s->n_prompt[i];
+    int64_t n = s->start[i + 1] - s->start[i] - s->n_prompt[i];
+    ls_str text = LS_STR_INIT;
+    char number[32];
+    ls_tokenizer_decode(run->source.tokenizer, ids, n, false, &text);
+    ls_str_appendf(line, "{\"step\": %lld, \"row\": %lld, \"sample\": %d, \"prompt\": ", (long long)run->state.step + 1,
+                   (long long)s->row[i] + 1, s->sample[i]);
+    ls_str_append_json(line, example->prompt, strlen(example->prompt));
+    ls_str_append(line, ", \"completion\": ");
+    ls_str_append_json(line, text.data, text.len);
+    ls_str_append(line, ", \"answer\": ");
+    if (example->answer)
+        ls_str_append_json(line, example->answer, strlen(example->answer));
+    else
+        ls_str_append(line, "null");
+    ls_str_appendf(line, ", \"reward\": %s", isnan(s->reward[i]) ? "null" : ls_format_double(number, s->reward[i]));
+    ls_str_appendf(line, ", \"advantage\": %s, \"n_tokens\": %lld, \"truncated\": %s}\n", ls_format_double(number, s->advantage[i]),
+                   (long long)n, s->flags[i] & LS_SEQ_TRUNCATED ? "true" : "false");
+    ls_str_release(&text);
+}
+
+/* Sampled completions, spread evenly over the step. */
+static leash_status log_completions(ls_run *run)
+{
+    int64_t n = run->o->log.num_completions_to_log, n_seqs = run->sequences.n_seqs;
+    if (!ls_run_has_rollouts(run->o) || n == 0 || n_seqs == 0)
+        return LEASH_OK;
+    n = n < n_seqs ? n : n_seqs;
+    ls_str lines = LS_STR_INIT;
+    for (int64_t k = 0; k < n; k++)
+        append_completion(run, n_seqs * k / n, &lines);
+    leash_status status = ls_rundir_append_completions(&run->dir, lines.data, lines.len);
+    ls_str_release(&lines);
+    return status;
+}
+
+static leash_status log_metrics(ls_run *run, const ls_metrics *m)
+{
+    ls_str line = LS_STR_INIT;
+    ls_metrics_json(m, true, &line);
+    leash_status status = ls_rundir_append_metrics(&run->dir, line.data, line.len);
+    ls_str_release(&line);
+    return status;
+}
+
+static leash_status save(ls_run *run)
+{
+    run->state.metrics_bytes = run->dir.metrics_bytes;
+    run->state.completions_bytes = run->dir.completions_bytes;
+    return ls_checkpoint_save(run->dir.path, &run->state, run->model, &run->optimizer, run->source.tokenizer,
+                              run->o->log.save_total_limit);
+}
+
+static leash_status check_idle(ls_run *run, const ls_metrics *m)
+{
+    double useful = ls_metrics_get(m, "tokens/useful");
+    bool is_idle = ls_run_has_rollouts(run->o) ? !(useful > 0) : false;
+    run->state.idle_steps = is_idle ? run->state.idle_steps + 1 : 0;
+    if (run->o->train.max_idle_steps > 0 && run->state.idle_steps >= run->o->train.max_idle_steps)
+        return ls_fail(LEASH_STOPPED,
+                       "%lld steps in a row had no useful token (every group had equal rewards): nothing is learnt.  Look at reward, "
+                       "completions/clipped_ratio and groups/all_wrong in metrics.jsonl; easier problems, more num_generations or a longer "
+                       "max_completion_length help",
+                       (long long)run->state.idle_steps);
+    return LEASH_OK;
+}
+
+/* One step.  Everything that a step changes is in run->state, the weights and the moments. */
+static leash_status run_step(ls_run *run, ls_metrics *m)
+{
+    double started = ls_clock_seconds();
+    ls_metrics_clear(m, run->state.step + 1);
+    run->plan.objective_options.beta = run->state.beta;
+    LS_TRY(ls_run_has_rollouts(run->o) ? ls_run_take_rollouts(run, m) : ls_run_take_rows(run, m));
+    LS_TRY(run_updates(run, m));
+    LS_TRY(log_completions(run));
+    if (run->plan.has_kl_controller)
+        run->state.beta = ls_kl_adapt(run->state.beta, ls_metrics_get(m, "kl/seq_k1"), run->o->rl.kl_target, run->o->rl.kl_horizon,
+                                      run->sequences.n_seqs);
+    LS_TRY(check_idle(run, m));
+    run->state.step++;
+    int64_t every = run->o->eval.eval_steps;
+    if (every > 0 && (run->state.step % every == 0 || run->state.step == run->n_steps))
+        LS_TRY(ls_run_evaluate(run, m));
+    ls_metrics_set(m, "num_tokens", (double)run->state.tokens);
+    ls_metrics_set(m, "episodes", (double)run->state.episodes);
+    ls_metrics_set(m, "updates", (double)run->state.updates);
+    ls_metrics_set(m, "memory/peak_rss", (double)ls_memory_peak_rss());
+    ls_metrics_set(m, "memory/events", (double)ls_memory_events());
+    ls_metrics_set(m, "step_time", ls_clock_seconds() - started);
+    LS_TRY(log_metrics(run, m));
+    if (run->hooks.on_step)
+        run->hooks.on_step(run->hooks.user, run, m);
+    return LEASH_OK;
+}
+
+static leash_status run_steps(ls_run *run)
+{
+    ls_metrics *m = ls_malloc(sizeof *m);
+    leash_status status = LEASH_OK;
+    if (run->state.step == 0 && run->o->eval.eval_on_start) {
+        ls_metrics_clear(m, 0);
+        LS_TRY_OUT(ls_run_evaluate(run, m));
+        LS_TRY_OUT(log_metrics(run, m));
+    }
+    while (run->state.step < run->n_steps) {
+        ls_train_state before = run->state;
+        status = run_step(run, m);
+        if (status == LEASH_INTERRUPTED)
+            run->state = before; /* a rollout was cut short: the step has changed nothing yet */
+        bool stops = status == LEASH_INTERRUPTED || (run->hooks.should_stop && run->hooks.should_stop());
+        if (status != LEASH_OK && !stops)
+            goto out;
+        if (run->state.step == run->n_steps)
+            break;
+        int64_t every = run->o->log.save_steps;
+        if (stops || (every > 0 && run->state.step % every == 0))
+            LS_TRY_OUT(save(run));
+        if (stops) {
+            status = ls_fail(LEASH_INTERRUPTED, "stopped at step %lld of %lld and saved: continue with --resume --output_dir %s",
+                             (long long)run->state.step, (long long)run->n_steps, run->dir.path);
+            goto out;
+        }
+    }
+    LS_TRY_OUT(save(run));
+    char newest[LS_PATH_MAX];
+    LS_TRY_OUT(ls_checkpoint_latest(newest, run->dir.path));
+    status = ls_checkpoint_publish(run->dir.path, newest);
+out:
+    ls_free(m);
+    return status;
+}
+
+/* What must be equal for a resume to be the same run. */
+static uint64_t run_identity(const ls_run *run)
+{
+    uint64_t hash = ls_config_hash(run->config, ls_run_free_keys);
+    int64_t update = ls_update_sequences(run->o);
+    return ls_hash64_more(hash, &update, sizeof update);
+}
+
+static leash_status resume(ls_run *run)
+{
+    char path[LS_PATH_MAX];
+    ls_train_state now = run->state;
+    LS_TRY(ls_checkpoint_latest(path, run->dir.path));
+    LS_TRY(ls_checkpoint_load(path, &run->state, run->model, &run->optimizer));
+    if (run->state.config_hash != now.config_hash)
+        return ls_fail(LEASH_USAGE, "%s was made with other settings: a resumed run must have the same ones (compare config.yaml); "
+                                    "start a new --output_dir to change them", path);
+    if (run->state.data_hash != now.data_hash)
+        return ls_fail(LEASH_DATA, "%s was trained on other data: %s has changed since", path, run->data.name);
+    if (run->state.reference_hash != now.reference_hash)
+        return ls_fail(LEASH_DATA, "%s had another reference model: the weights of %s have changed since", path, run->o->model.model);
+    if (run->state.step >= run->n_steps)
+        return ls_fail(LEASH_USAGE, "the run in %s is complete (step %lld of %lld): nothing is left to do", run->dir.path,
+                       (long long)run->state.step, (long long)run->n_steps);
+    ls_model_pack(run->model);
+    ls_info("resuming %s at step %lld", run->dir.path, (long long)run->state.step);
+    return ls_rundir_cut(&run->dir, run->state.metrics_bytes, run->state.completions_bytes);
+}
+
+/* Backs every arena with the memory that the plan says, so that no step has to. */
+static leash_status commit_arenas(ls_run *run)
+{
+    ls_run_cost cost;
+    LS_TRY(ls_run_measure(&cost, run->config, run->o));
+    for (int role = 0; role < LS_ROLE_COUNT; role++)
+        LS_TRY(ls_arena_commit(&run->arena[role], cost.bytes[role]));
+    return LEASH_OK;
+}
+
+static leash_status open_directory(ls_run *run)
+{
+    const ls_log_options *log = &run->o->log;
+    char *path = run->dir.path;
+    LS_TRY(ls_rundir_open(&run->dir, log->output_dir, log->resume, log->overwrite));
+    run->updater.dump_dir = path;
+    LS_TRY(ls_checkpoint_clean(path));
+    bool has_checkpoint = false;
+    if (log->resume) {
+        char newest[LS_PATH_MAX];
+        has_checkpoint = ls_checkpoint_latest(newest, path) == LEASH_OK;
+        if (!has_checkpoint)
+            ls_info("%s holds no whole checkpoint: starting from the beginning", path);
+    }
+    if (has_checkpoint)
+        return resume(run);
+    LS_TRY(ls_rundir_cut(&run->dir, 0, 0));
+    ls_str yaml = LS_STR_INIT;
+    ls_config_dump_yaml(run->config, &yaml);
+    leash_status status = ls_rundir_write_config(&run->dir, yaml.data, yaml.len);
+    ls_str_release(&yaml);
+    return status;
+}
+
+leash_status ls_run_train(const ls_config *config, const ls_run_options *options, const ls_train_hooks *hooks)
+{
+    ls_run *run = ls_malloc(sizeof *run);
+    leash_status status = ls_run_build(run, config, options, hooks, false);
+    if (status != LEASH_OK) {
+        ls_free(run);
+        return status;
+    }
+    run->state.beta = run->plan.objective_options.beta;
+    run->state.config_hash = run_identity(run);
+    run->state.data_hash = run->data.hash;
+    status = commit_arenas(run);
+    if (status == LEASH_OK)
+        status = open_directory(run);
+    if (status == LEASH_OK)
+        status = run_steps(run);
+    ls_rundir_close(&run->dir);
+    ls_run_release(run);
+    ls_free(run);
+    return status;
+}
