@@ -1,10 +1,12 @@
-/* bench_decode: rollouts of small models, as tokens per second and as a share of the FMA peak of the same moment.
+/* bench_decode: rollouts of small models, as tokens per second and as a share of the FMA peak of
+ * the same moment.
  *
  *     bench_decode [--quick] [--json]
  *
- * A cell samples one completion of 64 tokens for each slot, from prompts of 16 tokens, on random weights with a vocabulary of 64 and
- * without stop tokens; it alternates with a register-only FMA loop on the same threads, and shows medians.  The share counts the
- * multiply-adds of all products and of attention, prompts included; the time is that of the whole run of the engine. */
+ * A cell samples one completion of 64 tokens for each slot, from prompts of 16 tokens, on random
+ * weights with a vocabulary of 64 and without stop tokens; it alternates with a register-only
+ * FMA loop on the same threads, and shows medians.  The share counts the multiply-adds of all
+ * products and of attention, prompts included; the time is that of the whole run of the engine. */
 #include "rollout/rollout.h"
 
 #include <stdio.h>
@@ -22,7 +24,7 @@ static const char *const models[] = {"tiny", "1m"};
 static const int64_t slot_counts[] = {1, 8, 32, 128};
 
 typedef struct options {
-    bool is_quick, is_json;
+    bool is_json;
     double cell_seconds;
 } options;
 
@@ -148,7 +150,6 @@ int main(int argc, char **argv)
     options o = {.cell_seconds = 0.6};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--quick") == 0) {
-            o.is_quick = true;
             o.cell_seconds = 0.1;
         } else if (strcmp(argv[i], "--json") == 0) {
             o.is_json = true;

@@ -5,7 +5,8 @@
 #include <stdint.h>
 #include "kernels/kernels.h"
 
-/* Runs `rounds` rounds of fma on independent chains in registers and returns the FLOPs done (2 an fma and lane). */
+/* Runs `rounds` rounds of fma on independent chains in registers and returns the FLOPs done (2
+ * an fma and lane). */
 double ls_peak_avx2(int64_t rounds);
 double ls_peak_avx512(int64_t rounds);
 /* FLOP/s of all threads of a device, in a burst of about half a millisecond. */

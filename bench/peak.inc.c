@@ -1,5 +1,5 @@
-/* Body of the peak loops: 12 chains of 16 lanes hide the latency of fma on every processor so far (4 or 5 cycles, 2 a
- * cycle).  The sums end in a volatile, so that the compiler keeps them. */
+/* Body of the peak loops: 12 chains of 16 lanes hide the latency of fma on every processor so
+ * far (4 or 5 cycles, 2 a cycle).  The sums end in a volatile, so that the compiler keeps them. */
 #define PEAK_CHAINS (TILE_ROWS * TILE_VECS > 12 ? 12 : TILE_ROWS * TILE_VECS)
 
 static volatile float sink;

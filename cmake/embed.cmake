@@ -1,13 +1,13 @@
 # Writes the recipes as a C table.  A script that the build runs:
-#     cmake -DOUT=recipes_data.h -DDIR=recipes -P embed.cmake
+#     cmake -DOUT=recipes_data.h "-DINPUTS=a.yaml;b.yaml" -P embed.cmake
+# The list stands on the command line so that a file that is gone runs the script again.
 # The text of a file becomes an array with a string a line, its name and its first comment line become name and help.  The
 # header is for src/config/recipes.c alone.
-file(GLOB inputs ${DIR}/*.yaml)
-list(SORT inputs)
+list(SORT INPUTS)
 set(arrays "")
 set(rows "")
 set(n 0)
-foreach(input IN LISTS inputs)
+foreach(input IN LISTS INPUTS)
   get_filename_component(name ${input} NAME_WE)
   file(READ ${input} text)
   if(NOT text MATCHES "^# +([^\n]+)\n")

@@ -42,6 +42,9 @@
 #define LS_HAS_TSAN 0
 #endif
 
+/* Before a function that touches poisoned memory on purpose. */
+#define LS_NO_ASAN __attribute__((no_sanitize("address")))
+
 /* Marks memory that may not be touched, for the address sanitizer; nothing in other builds. */
 #if LS_HAS_ASAN
 #include <sanitizer/asan_interface.h>

@@ -130,13 +130,9 @@ void ls_arena_release(ls_arena *arena)
     *arena = (ls_arena){.name = arena->name};
 }
 
-/* Backs the first `bytes` with memory.  Returns 0 or an errno. */
-static int grow(ls_arena *arena, size_t bytes)
+/* Makes the addresses up to `end` usable; memory comes with the first touch.  Returns 0 or an errno. */
+static int open_up_to(ls_arena *arena, size_t end)
 {
-    size_t step = arena->committed;
-    step = step < LEAST_GROWTH ? LEAST_GROWTH : step > MOST_GROWTH ? MOST_GROWTH : step;
-    size_t end = arena->committed + step;
-    end = round_up(end > bytes ? end : bytes, LEAST_GROWTH);
     end = end < arena->reserved ? end : arena->reserved;
     unsigned char *start = arena->base + arena->committed;
     size_t added = end - arena->committed;
@@ -150,14 +146,54 @@ static int grow(ls_arena *arena, size_t bytes)
     return 0;
 }
 
+/* In steps that grow, so that an arena that takes a little at a time seldom asks. */
+static int grow(ls_arena *arena, size_t bytes)
+{
+    size_t step = arena->committed;
+    step = step < LEAST_GROWTH ? LEAST_GROWTH : step > MOST_GROWTH ? MOST_GROWTH : step;
+    size_t end = arena->committed + step;
+    return open_up_to(arena, round_up(end > bytes ? end : bytes, LEAST_GROWTH));
+}
+
+/* Keeps what the pages hold; a kernel that is out of memory ends the process here and not in a step. */
+LS_NO_ASAN static void touch_pages(unsigned char *start, size_t bytes, size_t page)
+{
+    for (size_t i = 0; i < bytes; i += page) {
+        volatile unsigned char *byte = start + i;
+        *byte = *byte;
+    }
+}
+
+/* Puts memory behind the first `bytes`, a multiple of the page.  Returns 0 or an errno. */
+static int populate(ls_arena *arena, size_t bytes, size_t page)
+{
+#ifdef MADV_POPULATE_WRITE
+    while (madvise(arena->base, bytes, MADV_POPULATE_WRITE) != 0) {
+        if (errno == EINVAL) { /* before Linux 5.14 */
+            touch_pages(arena->base, bytes, page);
+            return 0;
+        }
+        if (errno != EINTR)
+            return errno;
+    }
+#else
+    touch_pages(arena->base, bytes, page);
+#endif
+    return 0;
+}
+
 leash_status ls_arena_commit(ls_arena *arena, size_t bytes)
 {
-    if (arena->is_dry || bytes <= arena->committed)
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if (arena->is_dry || bytes == 0)
         return LEASH_OK;
     if (bytes > arena->reserved)
         return ls_fail(LEASH_MEMORY, "arena %s: %zu bytes wanted, but only %zu are reserved",
                        arena->name, bytes, arena->reserved);
-    int error = grow(arena, bytes);
+    bytes = round_up(bytes, page);
+    int error = bytes > arena->committed ? open_up_to(arena, bytes) : 0;
+    if (error == 0)
+        error = populate(arena, bytes, page);
     if (error == 0)
         return LEASH_OK;
     errno = error;

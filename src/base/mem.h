@@ -42,7 +42,7 @@ int32_t *ls_arena_ints(ls_arena *arena, int64_t count);
 char *ls_arena_strdup(ls_arena *arena, const char *text);
 ls_arena_mark ls_arena_get_mark(const ls_arena *arena);
 void ls_arena_rewind(ls_arena *arena, ls_arena_mark mark);
-/* Backs `bytes` from the start now, so that growth happens here and not in a step. */
+/* Puts memory behind the first `bytes` now, page by page, so that neither growth nor the end of memory happens in a step. */
 leash_status ls_arena_commit(ls_arena *arena, size_t bytes) LEASH_MUST_USE;
 
 /* The heap.  Every call is counted; the pointers go to ls_free (NULL is allowed). */

@@ -33,8 +33,8 @@ void ls_str_clear(ls_str *s)
         s->data[0] = '\0';
 }
 
-/* Makes room for n more bytes and the final NUL. */
-static void make_room(ls_str *s, size_t n)
+/* The final NUL has room as well. */
+void ls_str_reserve(ls_str *s, size_t n)
 {
     LS_ASSERT(n < SIZE_MAX / 4 && s->len < SIZE_MAX / 4);
     size_t need = s->len + n + 1;
@@ -56,10 +56,10 @@ void ls_str_append_n(ls_str *s, const char *bytes, size_t n)
     uintptr_t at = (uintptr_t)bytes, data = (uintptr_t)s->data;
     if (at >= data && at < data + s->cap) {
         size_t offset = at - data;
-        make_room(s, n);
+        ls_str_reserve(s, n);
         bytes = s->data + offset;
     } else {
-        make_room(s, n);
+        ls_str_reserve(s, n);
     }
     memmove(s->data + s->len, bytes, n);
     s->len += n;

@@ -22,6 +22,8 @@ extern char ls_str_empty[1];
 void ls_str_init(ls_str *s);
 void ls_str_release(ls_str *s);
 void ls_str_clear(ls_str *s);
+/* Makes room for n more bytes, so that appending them allocates nothing. */
+void ls_str_reserve(ls_str *s, size_t n);
 void ls_str_append(ls_str *s, const char *text);
 void ls_str_append_n(ls_str *s, const char *bytes, size_t n);
 void ls_str_append_char(ls_str *s, char c);

@@ -9,9 +9,13 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 
+/* Some figures; they are shown in one line. */
+#define NOTE_ROOM ((size_t)256)
+
 typedef struct training {
     ls_progress progress;
     double accuracy; /* last held-out accuracy, NAN: none yet */
+    ls_str note;     /* reused by every step                  */
 } training;
 
 static double number(const json_t *row, const char *key)
@@ -33,20 +37,20 @@ static void on_step(void *user, int64_t step, int64_t n_steps, const char *metri
 {
     training *t = user;
     json_t *row = json_loads(metrics, 0, NULL);
-    ls_str note = LS_STR_INIT;
+    ls_str *note = &t->note;
+    ls_str_clear(note);
     if (!isnan(number(row, "eval/accuracy")))
         t->accuracy = number(row, "eval/accuracy");
     if (!isnan(number(row, "reward"))) {
-        add_figure(&note, "reward", number(row, "reward"), "%.3f");
-        add_figure(&note, "kl", number(row, "kl/seq_k1"), "%.3f");
-        add_figure(&note, "len", number(row, "completions/mean_length"), "%.1f");
+        add_figure(note, "reward", number(row, "reward"), "%.3f");
+        add_figure(note, "kl", number(row, "kl/seq_k1"), "%.3f");
+        add_figure(note, "len", number(row, "completions/mean_length"), "%.1f");
     } else {
-        add_figure(&note, "loss", number(row, "loss"), "%.4f");
-        add_figure(&note, "tok/s", number(row, "tokens_per_second/train"), "%.0f");
+        add_figure(note, "loss", number(row, "loss"), "%.4f");
+        add_figure(note, "tok/s", number(row, "tokens_per_second/train"), "%.0f");
     }
-    add_figure(&note, "acc", 100 * t->accuracy, "%.1f%%");
-    ls_progress_step(&t->progress, step, n_steps, note.data);
-    ls_str_release(&note);
+    add_figure(note, "acc", 100 * t->accuracy, "%.1f%%");
+    ls_progress_step(&t->progress, step, n_steps, note->data);
     json_decref(row);
 }
 
@@ -68,12 +72,14 @@ static leash_status train(const ls_command *self, const char *recipe, int argc, 
     if (status == LEASH_OK && !is_done)
         status = ls_settings_derive(settings, self->name);
     if (status == LEASH_OK && !is_done) {
-        training t = {.accuracy = NAN};
+        training t = {.accuracy = NAN, .note = LS_STR_INIT};
         leash_events events = {.user = &t, .should_stop = ls_cli_should_stop, .on_step = on_step, .on_progress = on_progress};
+        ls_str_reserve(&t.note, NOTE_ROOM);
         ls_cli_catch_signals();
         ls_progress_start(&t.progress, self->name, settings->options.log.logging_steps);
         status = leash_train(settings, &events);
         ls_progress_end(&t.progress);
+        ls_str_release(&t.note);
         if (status == LEASH_OK)
             printf("%s/final\n", settings->options.log.output_dir);
     }

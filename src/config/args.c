@@ -1,7 +1,7 @@
 /* Flags and environment variables.
  *
- * All arguments are read first and stored afterwards, so that recipe, file, environment and flags take their turns whatever
- * the order on the command line. */
+ * All arguments are read first and stored afterwards, so that recipe, file, environment and
+ * flags take their turns whatever the order on the command line. */
 #include "config/state.h"
 
 #include <ctype.h>

@@ -177,7 +177,8 @@ static void store(ls_config *config, ls_entry *entry, const parsed *value)
     }
 }
 
-/* A derived value is the program's own: it was asked for, and gives way to whatever is set later. */
+/* A derived value is the program's own: it was asked for, and gives way to whatever is set
+ * later. */
 static bool may_replace(ls_origin old, ls_origin new)
 {
     return new == LS_FROM_DERIVED || old == LS_FROM_DERIVED || new >= old;

@@ -19,8 +19,8 @@ static void append_markdown_row(ls_str *out, const ls_option *row)
     ls_str_appendf(out, "| `%s` | ", row->key);
     append_cell(out, takes.data);
     ls_str_append(out, " | ");
-    if (row->def && row->def[0])
-        ls_str_appendf(out, "`%s`", row->def);
+    if (ls_option_default(row)[0])
+        ls_str_appendf(out, "`%s`", ls_option_default(row));
     ls_str_appendf(out, " | %s | ", row->unit ? row->unit : "");
     append_cell(out, row->help);
     if (row->more) {
@@ -84,9 +84,9 @@ void ls_config_man(const ls_config *config, ls_str *out)
         append_roff(out, row->help);
         ls_str_append(out, "\nTakes ");
         append_roff(out, takes.data);
-        if (row->def && row->def[0]) {
+        if (ls_option_default(row)[0]) {
             ls_str_append(out, "; default ");
-            append_roff(out, row->def);
+            append_roff(out, ls_option_default(row));
         }
         ls_str_append(out, ".\n");
         ls_str_release(&takes);

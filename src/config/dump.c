@@ -15,7 +15,8 @@ static bool is_special_word(const char *text)
     return false;
 }
 
-/* Text that means itself without quotes: begins with a letter, _ or /, goes on with file name characters. */
+/* Text that means itself without quotes: begins with a letter, _ or /, goes on with file name
+ * characters. */
 static bool is_plain(const char *text)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_/";
@@ -28,8 +29,9 @@ static bool is_plain(const char *text)
     return true;
 }
 
-/* The code point of a character that YAML does not take as it is (other than " and \), 0 for all others; *n: its bytes.
- * These are control characters, the line breaks U+0085, U+2028 and U+2029, U+FEFF, U+FFFE and U+FFFF. */
+/* The code point of a character that YAML does not take as it is (other than " and \), 0 for all
+ * others; *n: its bytes. These are control characters, the line breaks U+0085, U+2028 and
+ * U+2029, U+FEFF, U+FFFE and U+FFFF. */
 static unsigned escaped_code(const unsigned char *c, size_t *n)
 {
     *n = 1;

@@ -116,7 +116,7 @@ static void append_section(const ls_config *config, ls_str *out, const char *sec
             (entry->row->is_advanced && !advanced_too))
             continue;
         if (!has_heading)
-            ls_str_appendf(out, "%s%s\n", out->len > 0 ? "\n" : "", section);
+            ls_str_appendf(out, "\n%s\n", section);
         has_heading = true;
         append_row(out, entry, columns);
     }
@@ -125,12 +125,9 @@ static void append_section(const ls_config *config, ls_str *out, const char *sec
 void ls_config_help(const ls_config *config, ls_str *out, int columns, bool advanced_too)
 {
     const char *section;
-    ls_str text = LS_STR_INIT;
     columns = columns > LEAST_COLUMNS ? columns : LEAST_COLUMNS;
     for (size_t k = 0; (section = ls_config_section(config, k)) != NULL; k++)
-        append_section(config, &text, section, columns, advanced_too);
-    ls_str_append(out, text.data);
-    ls_str_release(&text);
+        append_section(config, out, section, columns, advanced_too);
 }
 
 void ls_option_takes(const ls_option *row, ls_str *out)
@@ -175,7 +172,8 @@ leash_status ls_config_help_key(const ls_config *config, const char *key, ls_str
     ls_option_takes(row, &text);
     append_fact(out, "takes", text.data, columns);
     append_fact(out, "unit", row->unit, columns);
-    append_fact(out, "default", row->def && row->def[0] ? row->def : "(empty)", columns);
+    append_fact(out, "default", ls_option_default(row)[0] ? ls_option_default(row) : "(empty)",
+                columns);
     if (entry->origin != LS_FROM_DEFAULT) {
         ls_str_clear(&text);
         ls_entry_value(entry, &text);

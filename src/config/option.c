@@ -1,7 +1,7 @@
 /* Rows bound to structs: finding, reading and life cycle.
  *
- * Checking and storing one value is assign.c; files are yaml.c, flags args.c, recipes recipes.c, texts for people help.c,
- * dump.c and markdown.c. */
+ * Checking and storing one value is assign.c; files are yaml.c, flags args.c, recipes recipes.c,
+ * texts for people help.c, dump.c and markdown.c. */
 #include "config/option.h"
 
 #include <stdlib.h>
@@ -57,15 +57,19 @@ ls_entry *ls_config_find(const ls_config *config, const char *key)
     return NULL;
 }
 
-static void set_default(ls_config *config, ls_entry *entry)
+const char *ls_option_default(const ls_option *row)
 {
     static const char *const empty[] = {
         [LS_OPT_BOOL] = "false", [LS_OPT_INT] = "0", [LS_OPT_FLOAT] = "0",
         [LS_OPT_STRING] = "",    [LS_OPT_PATH] = "", [LS_OPT_CHOICE] = ""};
-    const ls_option *row = entry->row;
-    ls_provenance from = {LS_FROM_DEFAULT, row->key, ""};
+    return row->def ? row->def : empty[row->type];
+}
+
+static void set_default(ls_config *config, ls_entry *entry)
+{
+    ls_provenance from = {LS_FROM_DEFAULT, entry->row->key, ""};
     entry->origin = LS_FROM_DEFAULT;
-    if (ls_config_assign(config, entry, row->def ? row->def : empty[row->type], &from) != LEASH_OK)
+    if (ls_config_assign(config, entry, ls_option_default(entry->row), &from) != LEASH_OK)
         ls_assert_failed(leash_error(), __FILE__, __LINE__); /* the table's default is wrong */
 }
 
@@ -73,7 +77,7 @@ void ls_config_bind(ls_config *config, const ls_option_table *table, void *optio
 {
     for (size_t i = 0; i < table->n_rows; i++) {
         const ls_option *row = &table->rows[i];
-        LS_ASSERT(!ls_config_find(config, row->key) && "two tables have one key");
+        LS_ASSERT(!ls_config_find(config, row->key));
         LS_ASSERT(!strchr(row->key, '-') && strcmp(row->key, "config") != 0 &&
                   strcmp(row->key, "recipe") != 0 && strcmp(row->key, "help") != 0);
         config->entries = grow(config->entries, config->n_entries, sizeof *config->entries);
@@ -93,7 +97,7 @@ void ls_config_forget_recipe(ls_config *config)
 ls_origin ls_config_origin(const ls_config *config, const char *key)
 {
     const ls_entry *entry = ls_config_find(config, key);
-    LS_ASSERT(entry && "the key is bound");
+    LS_ASSERT(entry);
     return entry->origin;
 }
 
@@ -119,8 +123,8 @@ void ls_entry_value(const ls_entry *entry, ls_str *out)
 
 void ls_entry_shown_value(const ls_entry *entry, ls_str *out)
 {
-    if (entry->origin == LS_FROM_DEFAULT && entry->row->def)
-        ls_str_append(out, entry->row->def);
+    if (entry->origin == LS_FROM_DEFAULT)
+        ls_str_append(out, ls_option_default(entry->row));
     else
         ls_entry_value(entry, out);
 }
@@ -128,7 +132,7 @@ void ls_entry_shown_value(const ls_entry *entry, ls_str *out)
 void ls_config_value(const ls_config *config, const char *key, ls_str *out)
 {
     const ls_entry *entry = ls_config_find(config, key);
-    LS_ASSERT(entry && "the key is bound");
+    LS_ASSERT(entry);
     ls_entry_value(entry, out);
 }
 

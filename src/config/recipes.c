@@ -1,4 +1,5 @@
-/* Recipes: the files of recipes/, which cmake/embed.cmake has turned into the table ls_recipe_data. */
+/* Recipes: the files of recipes/, which cmake/embed.cmake has turned into the table
+ * ls_recipe_data. */
 #include "config/state.h"
 
 #include <string.h>

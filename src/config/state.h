@@ -1,9 +1,11 @@
-/* What the files of config/ share: the entries behind an ls_config, and how one value is assigned.
+/* What the files of config/ share: the entries behind an ls_config, and how one value is
+ * assigned.
  *
- * An entry is one bound row with the place of its value.  A value of a lower origin never replaces one of a higher origin
- * (default < recipe < file < environment < flag), so the order of calls does not matter; a derived value replaces
- * anything and is replaced by anything.  Strings live until the ls_config is freed, also those that were replaced, because
- * options structs borrow them. */
+ * An entry is one bound row with the place of its value.  A value of a lower origin never
+ * replaces one of a higher origin (default < recipe < file < environment < flag), so the order
+ * of calls does not matter; a derived value replaces anything and is replaced by anything.
+ * Strings live until the ls_config is freed, also those that were replaced, because options
+ * structs borrow them. */
 #ifndef LS_CONFIG_STATE_H
 #define LS_CONFIG_STATE_H
 
@@ -26,7 +28,8 @@ struct ls_config {
     ls_origin recipe_origin; /* who chose the recipe; LS_FROM_DEFAULT: nobody yet */
 };
 
-/* Where a value comes from: its rank, the beginning of an error about it, and the dump's comment. */
+/* Where a value comes from: its rank, the beginning of an error about it, and the dump's
+ * comment. */
 typedef struct ls_provenance {
     ls_origin origin;
     const char *where, *source;
@@ -41,7 +44,8 @@ leash_status ls_config_assign(ls_config *config, ls_entry *entry, const char *va
                               const ls_provenance *from) LEASH_MUST_USE;
 /* Puts values that a recipe gave back to their defaults. */
 void ls_config_forget_recipe(ls_config *config);
-/* The recipe on behalf of a file or a flag.  Does nothing when a higher origin has chosen one.  `where` NULL: no prefix. */
+/* The recipe on behalf of a file or a flag.  Does nothing when a higher origin has chosen one.
+ * `where` NULL: no prefix. */
 leash_status ls_config_use_recipe(ls_config *config, const char *name, ls_origin origin,
                                   const char *where) LEASH_MUST_USE;
 
@@ -54,7 +58,9 @@ leash_status ls_config_fail_flag(const ls_config *config, const char *flag);
 void ls_entry_value(const ls_entry *entry, ls_str *out);
 /* As people see it: the default as it is written in the table, else the value. */
 void ls_entry_shown_value(const ls_entry *entry, ls_str *out);
-/* Appends "0 to 10" when the row has a range. */
+/* The default as it is written in the table, "false", "0" or "" when there is none. */
+const char *ls_option_default(const ls_option *row);
+/* Appends "0 to 10" and returns true when the row has a range. */
 bool ls_option_range(const ls_option *row, ls_str *out);
 /* Appends the choices with commas, '' for the empty one. */
 void ls_option_choices(const ls_option *row, ls_str *out);

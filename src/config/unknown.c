@@ -1,4 +1,5 @@
-/* Words that are no key: the key that was probably meant, by spelling or by the name it has in other programs. */
+/* Words that are no key: the key that was probably meant, by spelling or by the name it has in
+ * other programs. */
 #include "config/state.h"
 
 #include <string.h>
@@ -6,7 +7,8 @@
 
 #define LISTED_KEYS 8 /* a table this small is listed whole */
 
-/* Names of TRL, verl and OpenRLHF for keys that are spelled differently here, where the meaning is the same. */
+/* Names of TRL, verl and OpenRLHF for keys that are spelled differently here, where the meaning
+ * is the same. */
 static const char *const foreign_names[][2] = {
     {"model_name_or_path", "model"},
     {"model_path", "model"},
@@ -48,7 +50,8 @@ static const char *nearest_key(const ls_config *config, const char *key)
     return nearest;
 }
 
-/* Appends what helps: " (here it is 'x')", " (did you mean 'x'?)", or the keys.  dashes: "--" or "". */
+/* Appends what helps: " (here it is 'x')", " (did you mean 'x'?)", or the keys.  dashes: "--" or
+ * "". */
 static void append_hint(const ls_config *config, const char *typed, const char *dashes, ls_str *out)
 {
     ls_str key = LS_STR_INIT;

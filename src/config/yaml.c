@@ -1,7 +1,8 @@
 /* Flat YAML (or JSON) mappings out of libyaml's event stream.
  *
- * The events are read one by one and never expanded, so aliases cost nothing and are refused; a file of more than 1 MiB is
- * not read to its end.  All lines are checked for form before the first value is stored. */
+ * The events are read one by one and never expanded, so aliases cost nothing and are refused; a
+ * file of more than 1 MiB is not read to its end.  All lines are checked for form before the
+ * first value is stored. */
 #include "config/state.h"
 
 #include <errno.h>

@@ -199,6 +199,8 @@ static leash_status store(builder *b, const ls_row *row, bool is_truncated)
     d->max_prompt = d->max_prompt > n_prompt ? d->max_prompt : n_prompt;
     d->hash = ls_hash64_more(d->hash, ids, n * sizeof *ids);
     d->hash = ls_hash64_more(d->hash, mask, n);
+    if (b->prompts_only) /* rewards read the columns */
+        d->hash = ls_hash64_more(d->hash, row->columns.data, row->columns.len);
     return LEASH_OK;
 }
 

@@ -36,7 +36,7 @@ typedef struct ls_dataset {
     ls_example *rows;
     int64_t n_rows;
     char name[256]; /* path or task name, for messages */
-    uint64_t hash;  /* XXH3 over ids and masks */
+    uint64_t hash;  /* XXH3 over ids and masks, and with prompts_only over the columns */
     int64_t n_tokens, n_trained;
     int64_t n_dropped, n_truncated;
     int32_t max_tokens, max_prompt;

@@ -16,6 +16,33 @@ typedef struct judged {
     ls_verdict *verdicts; /* (n_samples) strict verdicts, backing of answer          */
 } judged;
 
+/* What an evaluation takes from its arena, completions left out. */
+typedef struct arrays {
+    ls_prompt *prompts;                    /* (n_problems)             */
+    double *strict_score;                  /* (n_problems * n_samples) */
+    double *strict_share, *lenient_share;  /* (n_problems)             */
+    judged judged;
+} arrays;
+
+static arrays take_arrays(const ls_eval_request *r)
+{
+    size_t n = (size_t)r->problems->n_rows, samples = (size_t)r->n_samples;
+    arrays a = {.prompts = ls_arena_alloc(r->arena, n * sizeof *a.prompts),
+                .strict_score = ls_arena_alloc(r->arena, n * samples * sizeof *a.strict_score),
+                .strict_share = ls_arena_alloc(r->arena, n * sizeof *a.strict_share),
+                .lenient_share = ls_arena_alloc(r->arena, n * sizeof *a.lenient_share)};
+    a.judged = (judged){.count = ls_arena_alloc(r->arena, samples * sizeof *a.judged.count),
+                        .answer = ls_arena_alloc(r->arena, samples * sizeof *a.judged.answer),
+                        .verdicts = ls_arena_alloc(r->arena, samples * sizeof *a.judged.verdicts)};
+    return a;
+}
+
+leash_status ls_eval_measure(const ls_eval_request *r)
+{
+    (void)take_arrays(r);
+    return ls_engine_measure(r->engine, r->arena, r->problems->n_rows * r->n_samples, r->sampling.max_completion_length);
+}
+
 int64_t ls_eval_max_length(const ls_dataset *problems, const ls_sampling_options *sampling)
 {
     return problems->max_prompt + sampling->max_completion_length;
@@ -102,10 +129,9 @@ static ls_interval accuracy_interval(const double *value, int64_t n_problems, in
     return ls_wilson(n, correct, WILSON_Z95);
 }
 
-static leash_status sample(ls_eval_result *out, const ls_eval_request *r)
+static leash_status sample(ls_eval_result *out, const ls_eval_request *r, ls_prompt *prompts)
 {
     int64_t n = r->problems->n_rows;
-    ls_prompt *prompts = ls_arena_alloc(r->arena, (size_t)n * sizeof *prompts);
     for (int64_t i = 0; i < n; i++)
         prompts[i] = (ls_prompt){.ids = r->problems->rows[i].ids,
                                  .n_ids = r->problems->rows[i].n_prompt,
@@ -152,20 +178,17 @@ leash_status ls_evaluate(ls_eval_result *out, const ls_eval_request *r)
     out->n_samples = n_samples;
     for (int64_t k = 1; k <= n_samples && out->n_k < LS_EVAL_K_MAX; k *= 2)
         out->k[out->n_k++] = k;
-    LS_TRY(sample(out, r));
-    size_t samples = (size_t)n_samples;
-    out->strict_score = ls_arena_alloc(r->arena, (size_t)n * samples * sizeof *out->strict_score);
-    double *strict = ls_arena_alloc(r->arena, (size_t)n * sizeof *strict), *lenient = ls_arena_alloc(r->arena, (size_t)n * sizeof *lenient);
-    judged j = {.count = ls_arena_alloc(r->arena, samples * sizeof *j.count),
-                .answer = ls_arena_alloc(r->arena, samples * sizeof *j.answer),
-                .verdicts = ls_arena_alloc(r->arena, samples * sizeof *j.verdicts)};
+    arrays a = take_arrays(r);
+    judged *j = &a.judged;
+    out->strict_score = a.strict_score;
+    LS_TRY(sample(out, r, a.prompts));
     ls_str text = LS_STR_INIT;
     leash_status status = LEASH_OK;
     int64_t n_judged_problems = 0;
     for (int64_t p = 0; p < n && status == LEASH_OK; p++) {
-        judge_problem(&j, out, r, p, &text);
-        status = add_problem(out, &j, &strict[p], &lenient[p]);
-        n_judged_problems += j.n > 0;
+        judge_problem(j, out, r, p, &text);
+        status = add_problem(out, j, &a.strict_share[p], &a.lenient_share[p]);
+        n_judged_problems += j->n > 0;
     }
     ls_str_release(&text);
     LS_TRY(status);
@@ -175,8 +198,8 @@ leash_status ls_evaluate(ls_eval_result *out, const ls_eval_request *r)
         out->maj_at_k[i] /= (double)n_judged_problems;
     }
     out->no_answer /= (double)out->n_judged;
-    out->strict = accuracy_interval(strict, n, n_samples, r->seed);
-    out->lenient = accuracy_interval(lenient, n, n_samples, r->seed);
+    out->strict = accuracy_interval(a.strict_share, n, n_samples, r->seed);
+    out->lenient = accuracy_interval(a.lenient_share, n, n_samples, r->seed);
     summarise_lengths(out);
     return LEASH_OK;
 }

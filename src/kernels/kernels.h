@@ -43,7 +43,8 @@ typedef struct ls_counters { /* what the null backend (and the others) have been
 
 struct ls_kernels;
 
-/* Where kernels run: the table, the threads, scratch for packing, and counters.  One per process or per simulated rank. */
+/* Where kernels run: the table, the threads, scratch for packing, and counters.  One per process or per simulated rank,
+ * used by one thread at a time (the kernels start the others). */
 typedef struct ls_device {
     const struct ls_kernels *k;
     ls_pool *pool; /* NULL: one thread */

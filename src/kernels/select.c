@@ -1,4 +1,5 @@
-/* Which table runs: what the processor and the operating system have, LEASH_ISA, and the device that holds the choice. */
+/* Which table runs: what the processor and the operating system have, LEASH_ISA, and the device
+ * that holds the choice. */
 #include "kernels/kernels.h"
 
 #include <stdlib.h>
@@ -11,7 +12,8 @@ bool ls_cpu_has_any(void)
     return true;
 }
 
-/* __builtin_cpu_supports asks CPUID and, for the wide registers, whether the operating system saves them (XGETBV). */
+/* __builtin_cpu_supports asks CPUID and, for the wide registers, whether the operating system
+ * saves them (XGETBV). */
 bool ls_cpu_has_avx2(void)
 {
     __builtin_cpu_init();

@@ -36,7 +36,7 @@ ls_tensor *ls_op_attention(ls_tape *tape, ls_tensor *q, ls_tensor *k, ls_tensor 
  *   not recording     the body's memory is given back and y takes x's place: the returned tensor is x, overwritten
  *   recording         the body's records are kept; gradients inside the layer are given back when its backward is done
  *   recomputes_blocks only x is kept and the backward calls body again: the same bits
- * body ends with ls_op_add on the residual stream x (or at least does not nest blocks); context is copied. */
+ * Bodies do not contain blocks.  context is copied; what it points to stays until the backward is over. */
 typedef ls_tensor *ls_block_fn(ls_tape *tape, ls_tensor *x, void *context);
 ls_tensor *ls_op_block(ls_tape *tape, ls_tensor *x, ls_block_fn *body, void *context, size_t context_bytes);
 

@@ -1,11 +1,14 @@
 /* The engine's life and the order of a step: batch, forward, scores, draws, ends, beginnings.
  *
- * A step runs the last token of every running slot and a chunk of prompts through one forward, draws the next token of every
- * running slot, retires those that ended, and lets samples of prompts that are read begin in the free slots with their first
- * token, which needs no forward.  Rows are independent (row contract), so who shares a step with whom is not seen in the results.
+ * A step runs the last token of every running slot and a chunk of prompts through one forward,
+ * draws the next token of every running slot, retires those that ended, and lets samples of
+ * prompts that are read begin in the free slots with their first token, which needs no forward.
+ * Rows are independent (row contract), so who shares a step with whom is not seen in the
+ * results.
  *
- * Memory: everything is taken in ls_engine_new; a rehearsal of the largest step on null kernels then makes the arena back what
- * a step needs above it.  A run takes memory from the caller's `results` alone. */
+ * Memory: everything is taken in ls_engine_new; a rehearsal of the largest step on null kernels
+ * then makes the arena back what a step needs above it.  A run takes memory from the caller's
+ * `results` alone. */
 #include "rollout/engine.h"
 
 #include <math.h>
@@ -28,7 +31,8 @@ static void draw_range(void *context, int64_t begin, int64_t end, int worker)
     const draw_work *w = context;
     const ls_rollout_request *request = w->engine->request;
     int64_t V = w->engine->model->head->rows;
-    /* A range has the scratch of its first draw for itself; worker numbers would make the plan depend on the threads. */
+    /* A range has the scratch of its first draw for itself; worker numbers would make the plan
+     * depend on the threads. */
     float *scratch = w->engine->scratch + begin * V;
     int32_t *scratch_ids = w->engine->scratch_ids + begin * V;
     for (int64_t i = begin; i < end; i++) {
@@ -60,8 +64,8 @@ static leash_status check_draw(const ls_engine *engine, const ls_draw *draw)
     return ls_fail(
         LEASH_NUMERIC,
         "prompt %lld, sample %d, token %d: the log-probability is %g, expected a finite number; "
-        "the weights or "
-        "activations are not finite (a lower learning rate or stronger gradient clipping helps)",
+        "the weights or activations are not finite (a lower learning rate or stronger gradient "
+        "clipping helps)",
         (long long)slot->prompt, slot->sample, at, (double)slot->logp[at]);
 }
 
@@ -74,7 +78,8 @@ static int64_t count_chunk(const int32_t *rows, int64_t n, int64_t V)
     return count;
 }
 
-/* Draws a token for each of the engine's n_draws draws from the engine's n_rows rows of `hidden`. */
+/* Draws a token for each of the engine's n_draws draws from the engine's n_rows rows of
+ * `hidden`. */
 static leash_status draw_tokens(ls_engine *engine, ls_tape *tape, ls_tensor *hidden, int64_t n_rows,
                                 int64_t n_draws)
 {
@@ -188,14 +193,13 @@ leash_status ls_engine_new(ls_engine **out, ls_model *model, ls_arena *arena,
         return ls_fail(
             LEASH_USAGE,
             "rollouts: prompt and completion may be %lld tokens long, but the model has %lld "
-            "positions "
-            "(max_position_embeddings); lower max_completion_length or shorten the prompts",
+            "positions (max_position_embeddings); lower max_completion_length or shorten the "
+            "prompts",
             (long long)max_length, (long long)limit);
     if (max_length > LS_ATTENTION_MAX)
         return ls_fail(LEASH_USAGE,
                        "rollouts: prompt and completion may be %lld tokens long, but attention "
-                       "holds %d; lower "
-                       "max_completion_length or shorten the prompts",
+                       "holds %d; lower max_completion_length or shorten the prompts",
                        (long long)max_length, LS_ATTENTION_MAX);
     ls_engine *engine = ls_arena_alloc(arena, sizeof *engine);
     *engine = (ls_engine){.model = model,
@@ -324,15 +328,13 @@ static leash_status check_prompt(const ls_engine *engine, int64_t i, const ls_pr
     if (prompt->n_ids >= engine->max_length)
         return ls_fail(LEASH_DATA,
                        "prompt %lld has %d tokens and leaves no room for a completion: prompt and "
-                       "completion are %lld "
-                       "tokens at the most; drop or shorten it",
+                       "completion are %lld tokens at the most; drop or shorten it",
                        (long long)i, prompt->n_ids, (long long)engine->max_length);
     for (int32_t j = 0; j < prompt->n_ids; j++)
         if (prompt->ids[j] < 0 || prompt->ids[j] >= V)
             return ls_fail(LEASH_DATA,
                            "prompt %lld: token %d has id %d, the model knows 0 to %lld; does the "
-                           "tokenizer belong to the "
-                           "model?",
+                           "tokenizer belong to the model?",
                            (long long)i, j, prompt->ids[j], (long long)(V - 1));
     return LEASH_OK;
 }

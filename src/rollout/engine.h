@@ -1,15 +1,19 @@
-/* Inside of the engine: who is alive, who waits, and the arrays of one step.  engine.c owns the life and the order of a step,
- * schedule.c decides who runs in it.
+/* Inside of the engine: who is alive, who waits, and the arrays of one step.  engine.c owns the
+ * life and the order of a step, schedule.c decides who runs in it.
  *
- * A prompt becomes a group when there is a free slot that no earlier group is waiting for; its ids are read in chunks.  The hidden
- * row of the last one is kept, so that each of its samples can draw its first token from the same bits whenever a slot comes free.
- * Groups are started in request order.
+ * A prompt becomes a group when there is a free slot that no earlier group is waiting for; its
+ * ids are read in chunks.  The hidden row of the last one is kept, so that each of its samples
+ * can draw its first token from the same bits whenever a slot comes free. Groups are started in
+ * request order.
  *
- * Pages cannot run out.  Let P = pages of a sequence of max_length.  A group is admitted while the samples that wait are fewer
- * than the free slots, so all groups but the newest have a free slot for each waiting sample.  Each slot, alive or promised,
- * accounts for at most P pages: an alive one for its own and for one share of its prompt's, a promised one for its prompt's.
- * The newest group may have more samples waiting than slots are free; when it has a running sample, that one accounts for the
- * whole pages of the prompt, and the group's last, partly filled page is one more.  Together slots * P + 1. */
+ * Pages cannot run out.  Let P = pages of a sequence of max_length.  A group is admitted while the
+ * samples that wait are fewer than the free slots, and slots are given in the order of groups, so
+ * every group but the newest has a free slot promised to each waiting sample.  A slot accounts for
+ * at most P pages: a running one for its own and for a share of its prompt's, a promised one for
+ * its group's.  The newest group may have more samples waiting than slots are free.  While none of
+ * its samples runs, it still has one slot promised; while one runs, that one accounts for the whole
+ * pages of the prompt, and the group's last, partly filled page is one more.  Together n_slots * P
+ * + 1, which is the size of the pool. */
 #ifndef LS_ROLLOUT_ENGINE_H
 #define LS_ROLLOUT_ENGINE_H
 
@@ -18,13 +22,13 @@
 
 typedef struct ls_slot { /* a completion that is written */
     bool is_alive;
-    int64_t prompt;     /* index in the request                        */
-    int64_t completion; /* index in the results                        */
+    int64_t prompt;     /* index in the request */
+    int64_t completion; /* index in the results */
     int32_t sample, n_prompt, n_tokens;
-    int32_t most_tokens;              /* length at which it is cut                  */
-    int32_t *ids;                     /* (max_length) drawn so far, with their      */
-    float *logp, *log_kept, *entropy; /* ... numbers                   */
-    float **pages;                    /* (pages of max_length) n_pages are held     */
+    int32_t most_tokens;              /* length at which it is cut              */
+    int32_t *ids;                     /* (max_length) drawn so far              */
+    float *logp, *log_kept, *entropy; /* (max_length) of them                   */
+    float **pages;                    /* (pages of max_length) n_pages are held */
     int64_t n_pages;
 } ls_slot;
 
@@ -73,8 +77,8 @@ void ls_schedule_begin(ls_engine *engine, const ls_rollout_request *request);
 void ls_schedule_batch(ls_engine *engine);
 /* After the forward: keeps the last hidden rows of prompts that are read. */
 void ls_schedule_keep_hidden(ls_engine *engine, const ls_tensor *hidden);
-/* Gives free slots to samples of prompts that are read: fills engine->rows (of last_hidden) and engine->draws, returns the number of
- * draws. */
+/* Gives free slots to samples of prompts that are read: fills engine->rows (of last_hidden) and
+ * engine->draws, returns the number of draws. */
 int64_t ls_schedule_start(ls_engine *engine, int64_t *n_rows);
 /* The slot's completion has ended: gives slot and pages back. */
 void ls_schedule_retire(ls_engine *engine, ls_slot *slot);

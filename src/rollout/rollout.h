@@ -1,12 +1,16 @@
 /* The rollout engine: many completions at once over a paged KV cache.
  *
- * Continuous batching: `slots` sequences are alive; each engine step runs one forward over the next token of every alive sequence
- * and over chunks of prompts that are still being read, samples, retires finished ones and starts waiting ones.  The G samples of a
- * group share the pages of their prompt (reference counts; the partly filled last page is copied before it is written).  The
- * log-probability recorded with a token is the one training computes, bit for bit (row contract), so the results do not depend on the order of
- * arrival, the number of slots, chunking, or threads; randomness is named by (seed, purpose, step, prompt id, sample, position).
+ * Continuous batching: `slots` sequences are alive; each engine step runs one forward over the
+ * next token of every alive sequence and over chunks of prompts that are still being read,
+ * samples, retires finished ones and starts waiting ones.  The G samples of a group share the
+ * pages of their prompt (reference counts; the partly filled last page is copied before it is
+ * written).  The log-probability recorded with a token is the one training computes, bit for bit
+ * (row contract), so the results do not depend on the order of arrival, the number of slots,
+ * chunking, or threads; randomness is named by (seed, purpose, step, prompt id, sample,
+ * position in the completion).
  *
- * The engine borrows the model; memory comes from its own arena at ls_engine_new and is reused by every run. */
+ * The engine borrows the model; memory comes from its own arena at ls_engine_new and is reused
+ * by every run. */
 #ifndef LS_ROLLOUT_ROLLOUT_H
 #define LS_ROLLOUT_ROLLOUT_H
 
@@ -44,8 +48,9 @@ typedef struct ls_completion {
     int32_t n_tokens;   /* including the stop token         */
     const int32_t *ids; /* (n_tokens)                       */
     const float *logp;  /* full softmax at the sampling temperature: what training computes */
-    const float *
-        log_kept; /* log of the probability mass that top-k/top-p/min-p kept: sampler's logp = logp - log_kept; 0 without them */
+    /* log of the probability mass that top-k, top-p and min-p kept, 0 without them; the sampler's
+     * own log-probability is logp - log_kept */
+    const float *log_kept;
     const float *entropy;
     ls_finish finish;
 } ls_completion;
@@ -59,8 +64,8 @@ typedef struct ls_rollout_request {
     const int32_t *stop_ids; /* usually the eos */
     int32_t n_stop_ids;
     bool (*should_stop)(void); /* NULL: never; true ends the run with LEASH_INTERRUPTED */
-    void (*on_progress)(void *user, int64_t done, int64_t total,
-                        int64_t tokens); /* after engine steps; NULL: none */
+    /* after engine steps; NULL: none */
+    void (*on_progress)(void *user, int64_t done, int64_t total, int64_t tokens);
     void *user;
 } ls_rollout_request;
 
@@ -74,23 +79,26 @@ typedef struct ls_rollout {
 } ls_rollout;
 
 typedef struct ls_engine ls_engine;
-/* max_length: the longest prompt + completion any request may need.  A dry arena measures.  Errors: LEASH_USAGE when it exceeds the
- * model's max_position_embeddings. */
+/* max_length: the longest prompt + completion any request may need.  A dry arena measures.
+ * Errors: LEASH_USAGE when it exceeds the model's max_position_embeddings. */
 leash_status ls_engine_new(ls_engine **out, ls_model *model, ls_arena *arena,
                            const ls_engine_options *options, int64_t max_length) LEASH_MUST_USE;
-/* Results live in `results` (an arena of the caller, step lifetime).  Errors: LEASH_DATA for a prompt that is empty or leaves no room for
- * one token (prompt index, lengths and limit named), LEASH_NUMERIC when a log-probability is not finite (prompt, sample, position named). */
+/* Results live in `results` (an arena of the caller, step lifetime).  Errors: LEASH_DATA for a
+ * prompt that is empty or leaves no room for one token (prompt index, lengths and limit named),
+ * LEASH_NUMERIC when a log-probability is not finite (prompt, sample, position named). */
 leash_status ls_engine_run(ls_engine *engine, const ls_rollout_request *request, ls_arena *results,
                            ls_rollout *out) LEASH_MUST_USE;
-/* Bytes of the KV pages, which are a part of what ls_engine_new takes; the rest is tables and the memory of one forward. */
+/* Bytes of the KV pages, which are a part of what ls_engine_new takes; the rest is tables and
+ * the memory of one forward. */
 int64_t ls_engine_cache_bytes(const ls_engine *engine);
-/* For the plan: takes from `results` what the longest results of `n_completions` completions would take.  Errors: none; the status is
- * for callers that pass it on. */
+/* For the plan: takes from `results` what the longest results of `n_completions` completions
+ * would take.  Errors: none; the status is for callers that pass it on. */
 leash_status ls_engine_measure(const ls_engine *engine, ls_arena *results, int64_t n_completions,
                                int64_t max_completion_length) LEASH_MUST_USE;
 
-/* One token from scaled logits z (V): applies top-k, top-p, min-p, draws with `u` in [0,1) along ids in ascending order; greedy with
- * temperature 0 takes the lowest id of the maxima.  log_kept out.  scratch: V floats + V ints. */
+/* One token from scaled logits z (V): applies top-k, top-p, min-p, draws with `u` in [0,1) along
+ * ids in ascending order; greedy with temperature 0 takes the lowest id of the maxima.  log_kept
+ * out.  scratch: V floats + V ints. */
 int32_t ls_sample_token(const float *z, float lse, int64_t V, const ls_sampling_options *options,
                         double u, float *log_kept, float *scratch, int32_t *scratch_ids);
 

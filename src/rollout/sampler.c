@@ -1,4 +1,5 @@
-/* One token from a row of logits: greedy, or an inverse CDF along ids in ascending order, over all ids or over a truncated set.
+/* One token from a row of logits: greedy, or an inverse CDF along ids in ascending order, over
+ * all ids or over a truncated set.
  *
  *     p_v = exp(z_v - lse)            the full softmax at the sampling temperature
  *     top-k   the k first in rank: most likely first, of equals the lower id first
@@ -6,16 +7,18 @@
  *     min-p   of those, the ones with p_v >= min_p * max p, compared as z_v >= max z + log(min_p)
  *     token   the first kept id whose running sum of p exceeds u * (mass of the kept set)
  *
- * The order of the rules, and that top-p counts mass after top-k, is Hugging Face transformers'.  Sums are in double, in rank
- * order for top-p and in id order for the draw.  The result is a function of the arguments alone.
- * Rank is never sorted out further than needed: a heap gives up the first ranks one by one, and the last of them is a
- * threshold against which one walk in id order tells who is kept. */
+ * The order of the rules, and that top-p counts mass after top-k, is Hugging Face
+ * transformers'.  Sums are in double, in rank order for top-p and in id order for the draw.  The
+ * result is a function of the arguments alone. Rank is never sorted out further than needed: a
+ * heap gives up the first ranks one by one, and the last of them is a threshold against which
+ * one walk in id order tells who is kept. */
 #include "rollout/rollout.h"
 
 #include <math.h>
 #include "base/vmath.h"
 
-/* Ids as a heap whose top is first in rank; what is taken off collects behind it, the first at the end. */
+/* Ids as a heap whose top is first in rank; what is taken off collects behind it, the first at
+ * the end. */
 typedef struct {
     const float *z;
     int32_t *ids;

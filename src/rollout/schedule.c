@@ -1,5 +1,5 @@
-/* Who runs in a step: admission of prompts, the packed batch, the beginning and the end of samples.  Numbers are not touched
- * here; see engine.h for the rules. */
+/* Who runs in a step: admission of prompts, the packed batch, the beginning and the end of
+ * samples.  Numbers are not touched here; see engine.h for the rules. */
 #include "rollout/engine.h"
 
 /* The i-th in request order. */

@@ -4,6 +4,10 @@
 #include <math.h>
 #include <string.h>
 
+/* What a step logs, and one completion as text, seldom need more than this, and then once. */
+#define LINES_ROOM ((size_t)1 << 16)
+#define TEXT_ROOM ((size_t)1 << 14)
+
 const char *const ls_role_names[LS_ROLE_COUNT] = {
     [LS_ROLE_POLICY] = "policy", [LS_ROLE_OPTIMIZER] = "optimizer", [LS_ROLE_REFERENCE] = "reference",
     [LS_ROLE_CACHE] = "rollout", [LS_ROLE_STEP] = "step",           [LS_ROLE_PASS] = "activations"};
@@ -134,7 +138,14 @@ static void build_buffers(ls_run *run)
                                 .wants_argmax = !ls_run_has_rollouts(o)};
 }
 
-static leash_status build(ls_run *run)
+static leash_status commit_arenas(ls_run *run, const ls_run_cost *cost)
+{
+    for (int role = 0; role < LS_ROLE_COUNT; role++)
+        LS_TRY(ls_arena_commit(&run->arena[role], cost->bytes[role]));
+    return LEASH_OK;
+}
+
+static leash_status build(ls_run *run, const ls_run_cost *cost)
 {
     const ls_run_options *o = run->o;
     LS_TRY(ls_run_options_check(o));
@@ -149,20 +160,27 @@ static leash_status build(ls_run *run)
     count_steps(run);
     if (ls_run_has_evaluations(o))
         LS_TRY(load_held_out(run));
+    if (cost)
+        LS_TRY(commit_arenas(run, cost));
     LS_TRY(build_models(run));
     build_buffers(run);
     return build_engine(run);
 }
 
-leash_status ls_run_build(ls_run *run, const ls_config *config, const ls_run_options *options, const ls_train_hooks *hooks, bool is_dry)
+leash_status ls_run_build(ls_run *run, const ls_config *config, const ls_run_options *options, const ls_train_hooks *hooks,
+                          const ls_run_cost *cost)
 {
     memset(run, 0, sizeof *run);
     run->config = config;
     run->o = options;
-    run->is_dry = is_dry;
+    run->is_dry = !cost;
+    ls_str_init(&run->lines);
+    ls_str_init(&run->text);
+    ls_str_reserve(&run->lines, LINES_ROOM);
+    ls_str_reserve(&run->text, TEXT_ROOM);
     if (hooks)
         run->hooks = *hooks;
-    leash_status status = build(run);
+    leash_status status = build(run, cost);
     if (status != LEASH_OK)
         ls_run_release(run);
     return status;
@@ -170,6 +188,8 @@ leash_status ls_run_build(ls_run *run, const ls_config *config, const ls_run_opt
 
 void ls_run_release(ls_run *run)
 {
+    ls_str_release(&run->lines);
+    ls_str_release(&run->text);
     ls_dataset_release(&run->data);
     ls_dataset_release(&run->held_out);
     ls_model_source_close(&run->source);

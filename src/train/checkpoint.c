@@ -1,7 +1,8 @@
 /* Saving, finding, loading and publishing checkpoints: folders that are whole or absent.
  *
- * A folder is built under a temporary name and takes its place in one rename; where the place is taken, the two are exchanged and the old
- * one is removed under the temporary name.  So a crash leaves whole folders and temporary ones, and nothing else. */
+ * A folder is built under a temporary name and takes its place in one rename; where the place is
+ * taken, the two are exchanged and the old one is removed under the temporary name.  So a crash
+ * leaves whole folders and temporary ones, and nothing else. */
 #include "train/checkpoint.h"
 
 #include <errno.h>
@@ -70,7 +71,8 @@ static int compare_descending(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* The steps that have a folder, newest first; none when there is no such directory.  Caller frees with ls_free. */
+/* The steps that have a folder, newest first; none when there is no such directory.  Caller frees
+ * with ls_free. */
 static leash_status find_steps(int64_t **steps, int64_t *n, const char *checkpoints)
 {
     char **names;
@@ -226,7 +228,8 @@ static leash_status write_folder(const char *folder, const ls_train_state *state
     return ls_dir_sync(folder);
 }
 
-/* Removes what is older than the newest `keep` up to `step`.  Newer folders are damaged ones that the run has not reached again. */
+/* Removes what is older than the newest `keep` up to `step`.  Newer folders are damaged ones that
+ * the run has not reached again. */
 static leash_status prune(const char *checkpoints, int64_t step, int64_t keep)
 {
     int64_t *steps, n, n_kept = 0;
@@ -350,7 +353,8 @@ leash_status ls_checkpoint_load(const char *checkpoint, ls_train_state *state, l
 
 /* --- publishing --- */
 
-/* Puts a file of one folder into another, as a second name of the same bytes or, where that cannot be, as a copy. */
+/* Puts a file of one folder into another, as a second name of the same bytes or, where that cannot
+ * be, as a copy. */
 static leash_status link_or_copy(const char *from_dir, const char *to_dir, const char *name)
 {
     char from[LS_PATH_MAX], to[LS_PATH_MAX];

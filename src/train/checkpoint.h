@@ -5,9 +5,10 @@
  *     leash_state/optimizer.safetensors m.<weight>, v.<weight>
  *     manifest.json                     every file with size and XXH3-128; written last
  *
- * Saving: everything into checkpoints/.step-N.tmp.<pid>, each file fsynced, manifest, fsync of the directory, rename, fsync of the
- * parent; only then are older ones beyond `keep` removed.  "Latest" is derived: the newest step whose manifest verifies; damaged ones
- * are reported and passed over.  Left-over temporary folders are removed when a run directory is opened for writing. */
+ * Saving: everything into checkpoints/.step-N.tmp.<pid>, each file fsynced, manifest, fsync of the
+ * directory, rename, fsync of the parent; only then are older ones beyond `keep` removed.  "Latest"
+ * is derived: the newest step whose manifest verifies; damaged ones are reported and passed over.
+ * Left-over temporary folders are removed when a run directory is opened for writing. */
 #ifndef LS_TRAIN_CHECKPOINT_H
 #define LS_TRAIN_CHECKPOINT_H
 
@@ -17,19 +18,24 @@
 #include "train/optimizer.h"
 #include "train/state.h"
 
-/* The run's line files are fsynced first, so that the lengths in the state hold.  A step that is there already is replaced at once.
- * keep >= 1.  Errors: LEASH_IO for a full disk and the like; what was there before is then untouched. */
-leash_status ls_checkpoint_save(const char *run_dir, const ls_train_state *state, const ls_model *model,
-                                const ls_optimizer *optimizer, const ls_tokenizer *tokenizer, int64_t keep) LEASH_MUST_USE;
-/* The path of the newest whole checkpoint; LEASH_DATA when there is none (with what was found and why it was refused). */
+/* The run's line files are fsynced first, so that the lengths in the state hold.  A step that is
+ * there already is replaced at once.  keep >= 1.  Errors: LEASH_IO for a full disk and the like;
+ * what was there before is then untouched. */
+leash_status ls_checkpoint_save(const char *run_dir, const ls_train_state *state,
+                                const ls_model *model, const ls_optimizer *optimizer,
+                                const ls_tokenizer *tokenizer, int64_t keep) LEASH_MUST_USE;
+/* The path of the newest whole checkpoint; LEASH_DATA when there is none (with what was found and
+ * why it was refused). */
 leash_status ls_checkpoint_latest(char path[LS_PATH_MAX], const char *run_dir) LEASH_MUST_USE;
-/* Verifies the manifest: every file's size and hash.  Errors name the file: "…/model.safetensors: 1000 bytes, the manifest says 2000". */
+/* Verifies the manifest: every file's size and hash.  Errors name the file: "…/model.safetensors:
+ * 1000 bytes, the manifest says 2000". */
 leash_status ls_checkpoint_verify(const char *checkpoint) LEASH_MUST_USE;
-/* Verifies, then loads into an existing model and optimizer of the same shape; does not pack.  Damage and another shape are found
- * before anything is changed. */
-leash_status ls_checkpoint_load(const char *checkpoint, ls_train_state *state, ls_model *model, ls_optimizer *optimizer)
-    LEASH_MUST_USE;
-/* Makes RUN/final a whole copy of a checkpoint (hard links where the file system has them), in place of the one before, at once. */
+/* Verifies, then loads into an existing model and optimizer of the same shape; does not pack.
+ * Damage and another shape are found before anything is changed. */
+leash_status ls_checkpoint_load(const char *checkpoint, ls_train_state *state, ls_model *model,
+                                ls_optimizer *optimizer) LEASH_MUST_USE;
+/* Makes RUN/final a whole copy of a checkpoint (hard links where the file system has them), in
+ * place of the one before, at once. */
 leash_status ls_checkpoint_publish(const char *run_dir, const char *checkpoint) LEASH_MUST_USE;
 /* Removes temporary folders of writers that died. */
 leash_status ls_checkpoint_clean(const char *run_dir) LEASH_MUST_USE;

@@ -18,12 +18,9 @@ static void report_progress(void *user, int64_t done, int64_t total, int64_t tok
         run->hooks.on_progress(run->hooks.user, run, "evaluate", total ? (double)done / (double)total : 0);
 }
 
-leash_status ls_run_evaluate(ls_run *run, ls_metrics *m)
+static ls_eval_request make_request(ls_run *run)
 {
     const ls_run_options *o = run->o;
-    ls_arena *step = &run->arena[LS_ROLE_STEP];
-    ls_arena_mark mark = ls_arena_get_mark(step);
-    double started = ls_clock_seconds();
     ls_eval_request request = {.engine = run->engine,
                                .problems = &run->held_out,
                                .tokenizer = run->source.tokenizer,
@@ -32,10 +29,28 @@ leash_status ls_run_evaluate(ls_run *run, ls_metrics *m)
                                .n_samples = o->eval.eval_samples,
                                .seed = (uint64_t)o->train.seed,
                                .step = (uint32_t)run->state.step,
-                               .arena = step,
+                               .arena = &run->arena[LS_ROLE_STEP],
                                .on_progress = report_progress,
                                .user = run};
     request.sampling.temperature = o->eval.eval_temperature;
+    return request;
+}
+
+leash_status ls_run_measure_evaluation(ls_run *run)
+{
+    ls_eval_request request = make_request(run);
+    ls_arena_mark mark = ls_arena_get_mark(request.arena);
+    LS_TRY(ls_eval_measure(&request));
+    ls_arena_rewind(request.arena, mark);
+    return LEASH_OK;
+}
+
+leash_status ls_run_evaluate(ls_run *run, ls_metrics *m)
+{
+    ls_arena *step = &run->arena[LS_ROLE_STEP];
+    ls_arena_mark mark = ls_arena_get_mark(step);
+    double started = ls_clock_seconds();
+    ls_eval_request request = make_request(run);
     ls_eval_result r;
     leash_status status = ls_evaluate(&r, &request);
     ls_arena_rewind(step, mark);

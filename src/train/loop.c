@@ -78,20 +78,21 @@ static leash_status run_updates(ls_run *run, ls_metrics *m)
     return LEASH_OK;
 }
 
-static void append_completion(const ls_run *run, int64_t i, ls_str *line)
+static void append_completion(ls_run *run, int64_t i)
 {
+    ls_str *line = &run->lines, *text = &run->text;
     const ls_sequences *s = &run->sequences;
     const ls_example *example = &run->data.rows[s->row[i]];
     const int32_t *ids = s->ids + s->start[i] + s->n_prompt[i];
     int64_t n = s->start[i + 1] - s->start[i] - s->n_prompt[i];
-    ls_str text = LS_STR_INIT;
     char number[32];
-    ls_tokenizer_decode(run->source.tokenizer, ids, n, false, &text);
+    ls_str_clear(text);
+    ls_tokenizer_decode(run->source.tokenizer, ids, n, false, text);
     ls_str_appendf(line, "{\"step\": %lld, \"row\": %lld, \"sample\": %d, \"prompt\": ", (long long)run->state.step + 1,
                    (long long)s->row[i] + 1, s->sample[i]);
     ls_str_append_json(line, example->prompt, strlen(example->prompt));
     ls_str_append(line, ", \"completion\": ");
-    ls_str_append_json(line, text.data, text.len);
+    ls_str_append_json(line, text->data, text->len);
     ls_str_append(line, ", \"answer\": ");
     if (example->answer)
         ls_str_append_json(line, example->answer, strlen(example->answer));
@@ -100,7 +101,6 @@ static void append_completion(const ls_run *run, int64_t i, ls_str *line)
     ls_str_appendf(line, ", \"reward\": %s", isnan(s->reward[i]) ? "null" : ls_format_double(number, s->reward[i]));
     ls_str_appendf(line, ", \"advantage\": %s, \"n_tokens\": %lld, \"truncated\": %s}\n", ls_format_double(number, s->advantage[i]),
                    (long long)n, s->flags[i] & LS_SEQ_TRUNCATED ? "true" : "false");
-    ls_str_release(&text);
 }
 
 /* Sampled completions, spread evenly over the step. */
@@ -110,21 +110,17 @@ static leash_status log_completions(ls_run *run)
     if (!ls_run_has_rollouts(run->o) || n == 0 || n_seqs == 0)
         return LEASH_OK;
     n = n < n_seqs ? n : n_seqs;
-    ls_str lines = LS_STR_INIT;
+    ls_str_clear(&run->lines);
     for (int64_t k = 0; k < n; k++)
-        append_completion(run, n_seqs * k / n, &lines);
-    leash_status status = ls_rundir_append_completions(&run->dir, lines.data, lines.len);
-    ls_str_release(&lines);
-    return status;
+        append_completion(run, n_seqs * k / n);
+    return ls_rundir_append_completions(&run->dir, run->lines.data, run->lines.len);
 }
 
 static leash_status log_metrics(ls_run *run, const ls_metrics *m)
 {
-    ls_str line = LS_STR_INIT;
-    ls_metrics_json(m, true, &line);
-    leash_status status = ls_rundir_append_metrics(&run->dir, line.data, line.len);
-    ls_str_release(&line);
-    return status;
+    ls_str_clear(&run->lines);
+    ls_metrics_json(m, true, &run->lines);
+    return ls_rundir_append_metrics(&run->dir, run->lines.data, run->lines.len);
 }
 
 static leash_status save(ls_run *run)
@@ -223,35 +219,11 @@ static uint64_t run_identity(const ls_run *run)
     return ls_hash64_more(hash, &update, sizeof update);
 }
 
-static leash_status resume(ls_run *run)
+static uint64_t data_identity(const ls_run *run)
 {
-    char path[LS_PATH_MAX];
-    ls_train_state now = run->state;
-    LS_TRY(ls_checkpoint_latest(path, run->dir.path));
-    LS_TRY(ls_checkpoint_load(path, &run->state, run->model, &run->optimizer));
-    if (run->state.config_hash != now.config_hash)
-        return ls_fail(LEASH_USAGE, "%s was made with other settings: a resumed run must have the same ones (compare config.yaml); "
-                                    "start a new --output_dir to change them", path);
-    if (run->state.data_hash != now.data_hash)
-        return ls_fail(LEASH_DATA, "%s was trained on other data: %s has changed since", path, run->data.name);
-    if (run->state.reference_hash != now.reference_hash)
-        return ls_fail(LEASH_DATA, "%s had another reference model: the weights of %s have changed since", path, run->o->model.model);
-    if (run->state.step >= run->n_steps)
-        return ls_fail(LEASH_USAGE, "the run in %s is complete (step %lld of %lld): nothing is left to do", run->dir.path,
-                       (long long)run->state.step, (long long)run->n_steps);
-    ls_model_pack(run->model);
-    ls_info("resuming %s at step %lld", run->dir.path, (long long)run->state.step);
-    return ls_rundir_cut(&run->dir, run->state.metrics_bytes, run->state.completions_bytes);
-}
-
-/* Backs every arena with the memory that the plan says, so that no step has to. */
-static leash_status commit_arenas(ls_run *run)
-{
-    ls_run_cost cost;
-    LS_TRY(ls_run_measure(&cost, run->config, run->o));
-    for (int role = 0; role < LS_ROLE_COUNT; role++)
-        LS_TRY(ls_arena_commit(&run->arena[role], cost.bytes[role]));
-    return LEASH_OK;
+    if (run->held_out.n_rows == 0)
+        return run->data.hash;
+    return ls_hash64_more(run->data.hash, &run->held_out.hash, sizeof run->held_out.hash);
 }
 
 static leash_status open_directory(ls_run *run)
@@ -261,15 +233,12 @@ static leash_status open_directory(ls_run *run)
     LS_TRY(ls_rundir_open(&run->dir, log->output_dir, log->resume, log->overwrite));
     run->updater.dump_dir = path;
     LS_TRY(ls_checkpoint_clean(path));
-    bool has_checkpoint = false;
     if (log->resume) {
         char newest[LS_PATH_MAX];
-        has_checkpoint = ls_checkpoint_latest(newest, path) == LEASH_OK;
-        if (!has_checkpoint)
-            ls_info("%s holds no whole checkpoint: starting from the beginning", path);
+        if (ls_checkpoint_latest(newest, path) == LEASH_OK)
+            return ls_run_resume(run, newest);
+        ls_info("%s holds no whole checkpoint: starting from the beginning", path);
     }
-    if (has_checkpoint)
-        return resume(run);
     LS_TRY(ls_rundir_cut(&run->dir, 0, 0));
     ls_str yaml = LS_STR_INIT;
     ls_config_dump_yaml(run->config, &yaml);
@@ -280,18 +249,18 @@ static leash_status open_directory(ls_run *run)
 
 leash_status ls_run_train(const ls_config *config, const ls_run_options *options, const ls_train_hooks *hooks)
 {
+    ls_run_cost cost;
+    LS_TRY(ls_run_measure(&cost, config, options));
     ls_run *run = ls_malloc(sizeof *run);
-    leash_status status = ls_run_build(run, config, options, hooks, false);
+    leash_status status = ls_run_build(run, config, options, hooks, &cost);
     if (status != LEASH_OK) {
         ls_free(run);
         return status;
     }
     run->state.beta = run->plan.objective_options.beta;
     run->state.config_hash = run_identity(run);
-    run->state.data_hash = run->data.hash;
-    status = commit_arenas(run);
-    if (status == LEASH_OK)
-        status = open_directory(run);
+    run->state.data_hash = data_identity(run);
+    status = open_directory(run);
     if (status == LEASH_OK)
         status = run_steps(run);
     ls_rundir_close(&run->dir);

@@ -1,6 +1,7 @@
 /* Writing, reading and checking manifests. */
 #include "train/manifest.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <string.h>
 #include "base/file.h"
@@ -19,10 +20,12 @@ static leash_status append_file(ls_str *out, const char *name, const char *path)
 {
     char hash[33];
     LS_TRY(ls_hash128_file(hash, path));
+    int64_t size = ls_file_size(path);
+    if (size < 0)
+        return ls_fail_path("read", path, errno);
     ls_str_append(out, ls_ends_with(out->data, "{\n") ? "    " : ",\n    ");
     ls_str_append_json(out, name, strlen(name));
-    ls_str_appendf(out, ": {\"size\": %lld, \"xxh3_128\": \"%s\"}", (long long)ls_file_size(path),
-                   hash);
+    ls_str_appendf(out, ": {\"size\": %lld, \"xxh3_128\": \"%s\"}", (long long)size, hash);
     return LEASH_OK;
 }
 

@@ -23,10 +23,17 @@ static void worst_batch(ls_packed *out, const ls_run *run, int64_t n_seqs, ls_ba
     out->target0 = 0;
 }
 
-/* FLOPs of one pass over the worst batch; the arena keeps its peak. */
-static double dry_pass(ls_run *run, ls_model *model, bool trains)
+/* Sequences of the largest micro-batch: none reaches over the end of a leaf. */
+static int64_t largest_micro_batch(const ls_run *run)
 {
-    int64_t n_seqs = run->o->train.per_device_train_batch_size;
+    int64_t micro = run->o->train.per_device_train_batch_size, leaves = run->o->train.grad_leaves;
+    int64_t leaf = (ls_update_sequences(run->o) + leaves - 1) / leaves;
+    return run->o->data.packing || micro < leaf ? micro : leaf;
+}
+
+/* FLOPs of one pass over n_seqs sequences of the greatest length; the arena keeps its peak. */
+static double dry_pass(ls_run *run, ls_model *model, int64_t n_seqs, bool trains)
+{
     ls_batch_seq *seqs = ls_malloc((size_t)n_seqs * sizeof *seqs);
     ls_arena_mark mark = ls_arena_get_mark(run->updater.pass);
     ls_sequences *s = &run->sequences;
@@ -55,29 +62,26 @@ static double dry_pass(ls_run *run, ls_model *model, bool trains)
     return run->dev.counters.flops;
 }
 
-/* Rollout results and judging of the largest round. */
-static leash_status dry_rollout(ls_run *run, ls_run_cost *cost)
+static double rollout_flops(const ls_run *run)
 {
-    ls_arena *step = &run->arena[LS_ROLE_STEP];
-    ls_arena_mark mark = ls_arena_get_mark(step);
-    int64_t n = ls_step_sequences(run->o), group = run->o->rl.num_generations, new_tokens = run->o->sampling.max_completion_length;
-    (void)ls_arena_alloc(step, (size_t)(n / group) * (sizeof(ls_prompt) + sizeof(int64_t) + sizeof(ls_group_stats)));
-    (void)ls_arena_alloc(step, (size_t)n * (sizeof(double) + 1 + sizeof(int32_t)));
-    LS_TRY(ls_engine_measure(run->engine, step, n, new_tokens));
-    ls_arena_rewind(step, mark);
-    double per_token = 2.0 * (double)run->model->n_params;
-    cost->rollout_flops = per_token * (double)(n * new_tokens + n / group * run->data.max_prompt);
-    return LEASH_OK;
+    int64_t n = ls_step_sequences(run->o), group = run->o->rl.num_generations;
+    double n_tokens = (double)(n * run->o->sampling.max_completion_length + n / group * run->data.max_prompt);
+    return 2.0 * (double)run->model->n_params * n_tokens;
 }
 
 static leash_status measure(ls_run *run, ls_run_cost *cost)
 {
-    double passes = (double)ls_step_sequences(run->o) / (double)run->o->train.per_device_train_batch_size;
-    if (ls_run_has_rollouts(run->o))
-        LS_TRY(dry_rollout(run, cost));
-    cost->train_flops = dry_pass(run, run->model, true) * passes * (double)(ls_run_has_rollouts(run->o) ? run->o->rl.num_iterations : 1);
+    int64_t micro = run->o->train.per_device_train_batch_size, trained = largest_micro_batch(run);
+    double n = (double)ls_step_sequences(run->o), passes = (double)(ls_run_has_rollouts(run->o) ? run->o->rl.num_iterations : 1);
+    if (ls_run_has_rollouts(run->o)) {
+        LS_TRY(ls_run_measure_rollouts(run));
+        cost->rollout_flops = rollout_flops(run);
+    }
+    if (ls_run_has_evaluations(run->o))
+        LS_TRY(ls_run_measure_evaluation(run));
+    cost->train_flops = dry_pass(run, run->model, trained, true) * n / (double)trained * passes;
     if (run->reference)
-        cost->reference_flops = dry_pass(run, run->reference, false) * passes;
+        cost->reference_flops = dry_pass(run, run->reference, micro, false) * n / (double)micro;
     for (int role = 0; role < LS_ROLE_COUNT; role++)
         cost->bytes[role] = run->arena[role].peak;
     cost->n_params = run->model->n_params;
@@ -93,7 +97,7 @@ leash_status ls_run_measure(ls_run_cost *cost, const ls_config *config, const ls
 {
     memset(cost, 0, sizeof *cost);
     ls_run *run = ls_malloc(sizeof *run);
-    leash_status status = ls_run_build(run, config, options, NULL, true);
+    leash_status status = ls_run_build(run, config, options, NULL, NULL);
     if (status == LEASH_OK) {
         status = measure(run, cost);
         ls_run_release(run);

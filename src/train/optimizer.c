@@ -1,17 +1,20 @@
 /* AdamW over a model's weights: norm, checks, clipping, the step, and how far the weights moved.
  *
- * Every weight is walked in blocks that stay in the cache: copied aside, updated, compared.  Sums are doubles over chunks of fixed
- * length, added in the order of the weights, so no figure depends on the number of threads. */
+ * Every weight is walked in blocks that stay in the cache: copied aside, updated, compared.  Sums
+ * are doubles over chunks of fixed length, added in the order of the weights, so no figure depends
+ * on the number of threads. */
 #include "train/optimizer.h"
 
 #include <math.h>
 
-/* Floats of a block: a few arrays of this length fit in a second-level cache.  A multiple of the chunk of sum_squares. */
+/* Floats of a block: a few arrays of this length fit in a second-level cache.  A multiple of the
+ * chunk of sum_squares. */
 #define BLOCK_FLOATS ((int64_t)65536)
 #define CHUNK_FLOATS ((int64_t)4096)
 #define MOST_CHUNKS (BLOCK_FLOATS / CHUNK_FLOATS)
 #define N_LANES 8
-/* A clipped norm above this could overflow the second moment, whose float then stays infinite and freezes its weight. */
+/* A clipped norm above this could overflow the second moment, whose float then stays infinite and
+ * freezes its weight. */
 #define MOST_NORM 1e18
 /* Keeps the clip factor finite, and is PyTorch's. */
 #define CLIP_EPSILON 1e-6
@@ -114,7 +117,8 @@ static ls_adamw_args common_args(const ls_optimizer *optimizer, double learning_
 {
     const ls_optimizer_options *o = &optimizer->options;
     double t = (double)(optimizer->updates + 1);
-    /* The kernel's betas are floats: corrected with the same values, the first update is exactly lr times the gradient's sign. */
+    /* The kernel's betas are floats: corrected with the same values, the first update is exactly lr
+     * times the gradient's sign. */
     float beta1 = (float)o->adam_beta1, beta2 = (float)o->adam_beta2;
     return (ls_adamw_args){.lr = (float)learning_rate,
                            .beta1 = beta1,

@@ -56,12 +56,8 @@ typedef struct ls_run {
     ls_train_state state;
     int64_t n_steps;    /* of the whole run                 */
     int64_t max_length; /* tokens of the longest sequence   */
+    ls_str lines, text; /* reused by every step: what is logged, a completion */
 } ls_run;
-
-/* Everything up to the first step, except the run directory.  On an error all is released. */
-leash_status ls_run_build(ls_run *run, const ls_config *config, const ls_run_options *options, const ls_train_hooks *hooks,
-                          bool is_dry) LEASH_MUST_USE;
-void ls_run_release(ls_run *run);
 
 /* What one step costs: a dry run made to do the forward and backward of its worst micro-batch. */
 typedef struct ls_run_cost {
@@ -70,11 +66,25 @@ typedef struct ls_run_cost {
     int64_t n_params, n_steps, step_sequences, step_updates, max_length;
     size_t data_bytes;
 } ls_run_cost;
+/* Everything up to the first step, except the run directory.  A real build is given its measured cost and backs its arenas with that much
+ * memory before it fills them; cost NULL builds dry.  On an error all is released. */
+leash_status ls_run_build(ls_run *run, const ls_config *config, const ls_run_options *options, const ls_train_hooks *hooks,
+                          const ls_run_cost *cost) LEASH_MUST_USE;
+void ls_run_release(ls_run *run);
+
 /* Builds dry, measures, releases. */
 leash_status ls_run_measure(ls_run_cost *cost, const ls_config *config, const ls_run_options *options) LEASH_MUST_USE;
 
 /* The whole run: directory, resume, steps, checkpoints.  Errors as the parts'; LEASH_INTERRUPTED after a requested stop was saved. */
 leash_status ls_run_train(const ls_config *config, const ls_run_options *options, const ls_train_hooks *hooks) LEASH_MUST_USE;
+
+/* Loads a checkpoint into a run that was just built and cuts its line files back.  Errors: LEASH_USAGE for other settings (the first that
+ * differs is named) and for a complete run, LEASH_DATA for other data or another reference. */
+leash_status ls_run_resume(ls_run *run, const char *checkpoint) LEASH_MUST_USE;
+
+/* Parts of the measurement: what rollouts and evaluations with completions of full length take from the step's arena. */
+leash_status ls_run_measure_rollouts(ls_run *run) LEASH_MUST_USE;
+leash_status ls_run_measure_evaluation(ls_run *run) LEASH_MUST_USE;
 
 /* Evaluates the current weights on held-out problems and sets the eval/ rows. */
 leash_status ls_run_evaluate(ls_run *run, ls_metrics *metrics) LEASH_MUST_USE;

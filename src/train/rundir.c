@@ -1,4 +1,5 @@
-/* A run directory: the lock, the old run's files, and the two files of lines.  Checkpoints are checkpoint.c's. */
+/* A run directory: the lock, the old run's files, and the two files of lines.  Checkpoints are
+ * checkpoint.c's. */
 #include "train/rundir.h"
 
 #include <errno.h>
@@ -12,6 +13,8 @@
 #define CONFIG_NAME "config.yaml"
 #define METRICS_NAME "metrics.jsonl"
 #define COMPLETIONS_NAME "completions.jsonl"
+/* Of one step's metrics, some kilobytes. */
+#define LINE_ROOM ((size_t)1 << 14)
 
 /* --- opening --- */
 
@@ -68,12 +71,13 @@ static leash_status open_locked(ls_rundir *dir, bool resume, bool overwrite)
 
 leash_status ls_rundir_open(ls_rundir *dir, const char *path, bool resume, bool overwrite)
 {
-    *dir = (ls_rundir){.lock = {-1}, .metrics_fd = -1, .completions_fd = -1};
+    *dir = (ls_rundir){.lock = {-1}, .metrics_fd = -1, .completions_fd = -1, .line = LS_STR_INIT};
     if (path[0] == '\0' || strlen(path) > LS_RUN_PATH_MAX)
         return ls_fail(LEASH_USAGE,
                        "output_dir: a path of 1 to %d bytes is expected, this one has %zu",
                        LS_RUN_PATH_MAX, strlen(path));
     snprintf(dir->path, sizeof dir->path, "%s", path);
+    ls_str_reserve(&dir->line, LINE_ROOM);
     leash_status status = open_locked(dir, resume, overwrite);
     if (status != LEASH_OK)
         ls_rundir_close(dir);
@@ -89,7 +93,8 @@ void ls_rundir_close(ls_rundir *dir)
     if (dir->completions_fd >= 0)
         close(dir->completions_fd);
     ls_lock_drop(&dir->lock);
-    *dir = (ls_rundir){.lock = {-1}, .metrics_fd = -1, .completions_fd = -1};
+    ls_str_release(&dir->line);
+    *dir = (ls_rundir){.lock = {-1}, .metrics_fd = -1, .completions_fd = -1, .line = LS_STR_INIT};
 }
 
 /* --- writing --- */
@@ -100,7 +105,8 @@ leash_status ls_rundir_write_config(const ls_rundir *dir, const char *yaml, size
     return ls_file_write_atomic(ls_path_join(path, dir->path, CONFIG_NAME), yaml, n);
 }
 
-/* Appends with one write where the system takes it whole; a failed write leaves the file as it was. */
+/* Appends with one write where the system takes it whole; a failed write leaves the file as it
+ * was. */
 static leash_status append(const ls_rundir *dir, const char *name, int fd, int64_t *bytes,
                            const char *data, size_t n)
 {
@@ -126,13 +132,11 @@ static leash_status append(const ls_rundir *dir, const char *name, int fd, int64
 
 leash_status ls_rundir_append_metrics(ls_rundir *dir, const char *line, size_t n)
 {
-    ls_str text = LS_STR_INIT;
-    ls_str_append_n(&text, line, n);
-    ls_str_append_char(&text, '\n');
-    leash_status status =
-        append(dir, METRICS_NAME, dir->metrics_fd, &dir->metrics_bytes, text.data, text.len);
-    ls_str_release(&text);
-    return status;
+    ls_str *text = &dir->line;
+    ls_str_clear(text);
+    ls_str_append_n(text, line, n);
+    ls_str_append_char(text, '\n');
+    return append(dir, METRICS_NAME, dir->metrics_fd, &dir->metrics_bytes, text->data, text->len);
 }
 
 leash_status ls_rundir_append_completions(ls_rundir *dir, const char *lines, size_t n)

@@ -1,4 +1,5 @@
-/* The four shapes of the learning rate.  Formulas: schedule.h; TRL's warm-up differs, it starts at 0. */
+/* The four shapes of the learning rate.  Formulas: schedule.h; TRL's warm-up differs, it starts at
+ * 0. */
 #include "train/schedule.h"
 
 #include <math.h>
@@ -14,7 +15,8 @@ static double decay_share(int64_t update, int64_t flat, int64_t total)
 /* The share of the peak after the warm-up. */
 static double factor_at(const ls_schedule *s, int64_t update)
 {
-    /* A decay longer than what the warm-up leaves starts right after it, so that the rate never jumps. */
+    /* A decay longer than what the warm-up leaves starts right after it, so that the rate never
+     * jumps. */
     int64_t flat = s->total - s->decay > s->warmup ? s->total - s->decay : s->warmup;
     double left = 0;
     switch (s->kind) {

@@ -25,9 +25,9 @@ typedef struct tally {
 
 typedef struct sampled { /* one round: its completions, judged */
     ls_rollout rollout;
-    const ls_prompt *prompts;
-    const int64_t *rows;
     int64_t n_prompts;
+    ls_prompt *prompts;
+    int64_t *rows;
     double *reward;
     uint8_t *is_correct;
     int32_t *group;
@@ -46,12 +46,39 @@ static void report_progress(void *user, int64_t done, int64_t total, int64_t tok
         p->run->hooks.on_progress(p->run->hooks.user, p->run, "rollout", total ? (double)done / (double)total : 0);
 }
 
+/* What a round takes from the step's arena, completions left out. */
+static sampled take_round(ls_run *run, int64_t n_prompts)
+{
+    ls_arena *step = &run->arena[LS_ROLE_STEP];
+    size_t n = (size_t)n_prompts, n_seqs = n * (size_t)run->o->rl.num_generations;
+    sampled round = {.n_prompts = n_prompts};
+    round.prompts = ls_arena_alloc(step, n * sizeof *round.prompts);
+    round.rows = ls_arena_alloc(step, n * sizeof *round.rows);
+    round.reward = ls_arena_alloc(step, n_seqs * sizeof *round.reward);
+    round.is_correct = ls_arena_alloc(step, n_seqs);
+    round.group = ls_arena_alloc(step, n_seqs * sizeof *round.group);
+    round.stats = ls_arena_alloc(step, n * sizeof *round.stats);
+    return round;
+}
+
+leash_status ls_run_measure_rollouts(ls_run *run)
+{
+    ls_arena *step = &run->arena[LS_ROLE_STEP];
+    ls_arena_mark mark = ls_arena_get_mark(step);
+    int64_t n_seqs = ls_step_sequences(run->o);
+    (void)take_round(run, n_seqs / run->o->rl.num_generations);
+    LS_TRY(ls_engine_measure(run->engine, step, n_seqs, run->o->sampling.max_completion_length));
+    ls_arena_rewind(step, mark);
+    return LEASH_OK;
+}
+
 static leash_status sample_round(ls_run *run, sampled *round, int64_t n_prompts)
 {
     ls_arena *step = &run->arena[LS_ROLE_STEP];
     int64_t group_size = run->o->rl.num_generations;
-    ls_prompt *prompts = ls_arena_alloc(step, (size_t)n_prompts * sizeof *prompts);
-    int64_t *rows = ls_arena_alloc(step, (size_t)n_prompts * sizeof *rows);
+    *round = take_round(run, n_prompts);
+    ls_prompt *prompts = round->prompts;
+    int64_t *rows = round->rows;
     for (int64_t i = 0; i < n_prompts; i++, run->state.draws++) {
         rows[i] = ls_dataset_order(&run->data, run->o->data.shuffle_dataset, (uint64_t)run->o->train.seed, run->state.draws);
         const ls_example *example = &run->data.rows[rows[i]];
@@ -60,7 +87,6 @@ static leash_status sample_round(ls_run *run, sampled *round, int64_t n_prompts)
                                  .prompt_id = (uint32_t)run->state.draws,
                                  .n_samples = (int32_t)group_size};
     }
-    *round = (sampled){.prompts = prompts, .rows = rows, .n_prompts = n_prompts};
     progress p = {run};
     int32_t eos = ls_tokenizer_eos(run->source.tokenizer);
     ls_rollout_request request = {.prompts = prompts,
@@ -114,22 +140,17 @@ static void count_verdicts(tally *t, const ls_verdict *verdicts, int64_t n)
 /* Rewards of a round and the statistics of its groups. */
 static leash_status judge_round(ls_run *run, sampled *round, tally *t)
 {
-    ls_arena *step = &run->arena[LS_ROLE_STEP];
     size_t n = (size_t)round->rollout.n_completions;
-    round->reward = ls_arena_alloc(step, n * sizeof *round->reward);
-    round->is_correct = ls_arena_alloc(step, n);
-    round->group = ls_arena_alloc(step, n * sizeof *round->group);
-    round->stats = ls_arena_alloc(step, (size_t)round->n_prompts * sizeof *round->stats);
     double started = ls_clock_seconds();
-    ls_str text = LS_STR_INIT;
+    ls_str *text = &run->text;
     for (size_t i = 0; i < n; i++) {
         const ls_completion *c = &round->rollout.completions[i];
         const ls_example *example = &run->data.rows[round->rows[c->prompt]];
         ls_verdict verdicts[LS_REWARDS_MAX];
-        ls_str_clear(&text);
-        ls_tokenizer_decode(run->source.tokenizer, c->ids, c->n_tokens, false, &text);
+        ls_str_clear(text);
+        ls_tokenizer_decode(run->source.tokenizer, c->ids, c->n_tokens, false, text);
         ls_reward_columns columns;
-        ls_reward_input input = ls_example_reward_input(example, text.data, text.len, &columns);
+        ls_reward_input input = ls_example_reward_input(example, text->data, text->len, &columns);
         round->reward[i] = ls_reward_total(verdicts, &run->rewards, &input, LS_STRICT);
         round->is_correct[i] = verdicts[0].kind == LS_VERDICT_OK;
         if (run->o->rl.overlong_cache > 0)
@@ -142,7 +163,6 @@ static leash_status judge_round(ls_run *run, sampled *round, tally *t)
             t->n_scored++;
         }
     }
-    ls_str_release(&text);
     t->reward_s += ls_clock_seconds() - started;
     ls_reward_batch batch = {.n_seqs = (int64_t)n, .n_groups = round->n_prompts, .reward = round->reward, .group = round->group,
                              .is_correct = round->is_correct};

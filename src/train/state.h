@@ -1,7 +1,8 @@
 /* What of a run cannot be derived from seed, step and index, and its JSON text.
  *
- * Every field has a row in state.def and is written to leash_state/state.json: whole numbers as they are, reals in the shortest
- * text that reads back to the same bits, hashes as 16 hex digits (JSON numbers do not hold 64 bits everywhere). */
+ * Every field has a row in state.def and is written to leash_state/state.json: whole numbers as
+ * they are, reals in the shortest text that reads back to the same bits, hashes as 16 hex digits
+ * (JSON numbers do not hold 64 bits everywhere). */
 #ifndef LS_TRAIN_STATE_H
 #define LS_TRAIN_STATE_H
 
@@ -25,8 +26,8 @@ typedef struct ls_train_state {
 
 /* Asserts that reals are finite. */
 void ls_train_state_json(const ls_train_state *state, ls_str *out);
-/* Reads that text back; `name` stands for the file in errors.  A missing, unknown or mistyped key is LEASH_FORMAT, and *out is
- * then unchanged. */
+/* Reads that text back; `name` stands for the file in errors.  A missing, unknown or mistyped key
+ * is LEASH_FORMAT, and *out is then unchanged. */
 leash_status ls_train_state_parse(ls_train_state *out, const char *text, size_t n,
                                   const char *name) LEASH_MUST_USE;
 

@@ -1,10 +1,11 @@
-/* Attention over pages: the reference against double and finite differences, every table against the reference bit for bit,
- * and rows whose bits do not depend on how their sequence is cut. */
+/* Attention over pages: the reference against double and finite differences, every table against
+ * the reference bit for bit, and rows whose bits do not depend on how their sequence is cut. */
 #include "kernel_fixture.h"
 
 #include <math.h>
 
-/* A few sequences with random q, k, v, packed one after the other, and pages that hold garbage where nothing was stored. */
+/* A few sequences with random q, k, v, packed one after the other, and pages that hold garbage
+ * where nothing was stored. */
 typedef struct world {
     int64_t n_seqs, H, G, D, N, window;
     float scale;

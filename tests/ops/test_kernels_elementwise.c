@@ -1,5 +1,5 @@
-/* Norms, rotary positions, SwiGLU, embedding and moves: formulas against double and finite differences, every table against
- * the reference bit for bit, sums over rows cut anywhere. */
+/* Norms, rotary positions, SwiGLU, embedding and moves: formulas against double and finite
+ * differences, every table against the reference bit for bit, sums over rows cut anywhere. */
 #include "kernel_fixture.h"
 
 #include <math.h>

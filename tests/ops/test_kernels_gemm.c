@@ -1,5 +1,5 @@
-/* Matrix products: the reference against sums in double, every table against the reference bit for bit, and the row contract
- * that rollouts and training rest on. */
+/* Matrix products: the reference against sums in double, every table against the reference bit
+ * for bit, and the row contract that rollouts and training rest on. */
 #include "kernel_fixture.h"
 
 #include <math.h>

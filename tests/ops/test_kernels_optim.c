@@ -1,4 +1,5 @@
-/* AdamW and the sum of squares: hand-computed steps, double, and every table against the reference bit for bit. */
+/* AdamW and the sum of squares: hand-computed steps, double, and every table against the
+ * reference bit for bit. */
 #include "kernel_fixture.h"
 
 #include <math.h>
@@ -7,7 +8,8 @@ static void first_adamw_step_moves_by_the_learning_rate(void **state)
 {
     (void)state;
     ls_device dev = ref_device();
-    /* With bias correction the first step is lr * g / (|g| + eps), after the decay of lr * weight_decay. */
+    /* With bias correction the first step is lr * g / (|g| + eps), after the decay of lr *
+     * weight_decay. */
     float w = 2, m = 0, v = 0, g = -0.5f;
     float beta1 = 0.9f, beta2 = 0.999f;
     dev.k->adamw(&dev, &(ls_adamw_args){.w = &w,

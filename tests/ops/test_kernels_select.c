@@ -68,7 +68,8 @@ static void every_slot_of_every_table_is_filled(void **state)
     }
 }
 
-/* A small model's worth of calls; on the null table all arrays are addresses that nobody may touch. */
+/* A small model's worth of calls; on the null table all arrays are addresses that nobody may
+ * touch. */
 static void run_calls(ls_device *dev, bool is_real)
 {
     enum { ROWS = 6, WIDTH = 32, HEADS = 4, GROUPS = 2, HEAD = 8, FLOATS = 4096 };

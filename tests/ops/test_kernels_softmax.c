@@ -1,4 +1,5 @@
-/* The vocabulary softmax: statistics and backward against double and finite differences, every table against the reference. */
+/* The vocabulary softmax: statistics and backward against double and finite differences, every
+ * table against the reference. */
 #include "kernel_fixture.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* The engine: results are the same bits however the work is arranged; ends, limits, errors, memory. */
+/* The engine: results are the same bits however the work is arranged; ends, limits, errors,
+ * memory. */
 #include "rollout_fixture.h"
 
 #include <math.h>
@@ -298,7 +299,8 @@ static void truncation_records_the_kept_mass_beside_the_full_log_probability(voi
     ls_rollout_request request = make_request(s.prompts, s.n_prompts, 1.0, MOST_NEW);
     request.sampling.top_k = 1;
     ls_rollout out = roll_setting(&s, &request, 8, 512);
-    /* One kept token: the sampler's own log-probability is 0, so the two numbers agree up to the rounding of exp and log. */
+    /* One kept token: the sampler's own log-probability is 0, so the two numbers agree up to the
+     * rounding of exp and log. */
     for (int64_t i = 0; i < out.n_completions; i++)
         for (int32_t j = 0; j < out.completions[i].n_tokens; j++) {
             assert_float_equal(out.completions[i].log_kept[j], out.completions[i].logp[j], 1e-5);
@@ -341,8 +343,7 @@ static void unusable_prompts_are_named(void **state)
     prompts[1].n_ids = 20;
     expect_error(engine, &s, prompts, 2,
                  "prompt 1 has 20 tokens and leaves no room for a completion: prompt and "
-                 "completion are 20 tokens at the "
-                 "most; drop or shorten it");
+                 "completion are 20 tokens at the most; drop or shorten it");
     prompts[1] = (ls_prompt){.ids = strange, .n_ids = 3, .n_samples = 1};
     expect_error(engine, &s, prompts, 2,
                  "prompt 1: token 1 has id 40, the model knows 0 to 39; does the tokenizer belong "
@@ -375,8 +376,8 @@ static void a_length_beyond_the_models_positions_is_refused(void **state)
                                    LS_ATTENTION_MAX + 1),
                      LEASH_USAGE);
     assert_string_equal(leash_error(), "rollouts: prompt and completion may be 32769 tokens long, "
-                                       "but attention holds 32768; lower "
-                                       "max_completion_length or shorten the prompts");
+                                       "but attention holds 32768; lower max_completion_length or "
+                                       "shorten the prompts");
     ls_arena_release(&arena);
     close_setting(&s);
 }
@@ -404,9 +405,9 @@ static void weights_that_are_not_finite_are_reported_and_leave_no_trace(void **s
     assert_int_equal(ls_engine_run(engine, &request, &s.results, &out), LEASH_NUMERIC);
     assert_string_equal(
         leash_error(),
-        "prompt 0, sample 0, token 0: the log-probability is nan, expected a finite number; "
-        "the weights or activations are not finite (a lower learning rate or stronger "
-        "gradient clipping helps)");
+        "prompt 0, sample 0, token 0: the log-probability is nan, expected a finite number; the "
+        "weights or activations are not finite (a lower learning rate or stronger gradient "
+        "clipping helps)");
     assert_int_equal(s.results.used, used);
 
     *value = old;
@@ -523,7 +524,8 @@ static void a_dry_engine_measures_what_a_real_one_takes(void **state)
     assert_int_equal(dry_arena.peak, arena.peak);
     assert_int_equal(dry_arena.used, arena.used);
     assert_int_equal(ls_engine_cache_bytes(dry), ls_engine_cache_bytes(engine));
-    /* 8 slots of 6 pages and one more; a page is 4 layers of keys and values, 2 heads of 16, 16 positions. */
+    /* 8 slots of 6 pages and one more; a page is 4 layers of keys and values, 2 heads of 16, 16
+     * positions. */
     assert_int_equal(ls_engine_cache_bytes(dry), (8 * 6 + 1) * 4 * 2 * 2 * 16 * 16 * 4);
 
     ls_prompt prompts[3];

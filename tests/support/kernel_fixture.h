@@ -1,5 +1,6 @@
-/* Shared by the tests of the kernels: random arrays with guard values behind them, and a device for each table and thread
- * count.  A test computes with the reference, then calls for_each_device, and compares bits. */
+/* Shared by the tests of the kernels: random arrays with guard values behind them, and a device
+ * for each table and thread count.  A test computes with the reference, then calls
+ * for_each_device, and compares bits. */
 #ifndef LS_TESTS_KERNEL_FIXTURE_H
 #define LS_TESTS_KERNEL_FIXTURE_H
 

@@ -1,4 +1,5 @@
-/* For tests of rollouts: a small model with lively weights, random prompts, a run of the engine, and comparison of results. */
+/* For tests of rollouts: a small model with lively weights, random prompts, a run of the engine,
+ * and comparison of results. */
 #ifndef LS_TESTS_ROLLOUT_FIXTURE_H
 #define LS_TESTS_ROLLOUT_FIXTURE_H
 
@@ -17,7 +18,8 @@ static inline uint32_t fixture_word(uint32_t stream, uint32_t i)
     return w[0];
 }
 
-/* "tiny" with weights larger than at the start of a training, so that distributions are far from uniform. */
+/* "tiny" with weights larger than at the start of a training, so that distributions are far from
+ * uniform. */
 static inline void rollout_model_open(model_fixture *f, const ls_kernels *k, int n_threads,
                                       ls_model_use use)
 {

@@ -1,7 +1,7 @@
 /* arithmetic: "37+48=" -> "85", with + - * of two to four operands and the usual precedence.
  *
- * With `steps` the completion works the answer out in columns, from the lowest digit on, before it
- * states it:
+ * `steps` is the share of completions that work the answer out in columns, from the lowest digit
+ * on, before they state it:
  *
  *     37+48=    7+8=15 3+4+1=8            each column: digits, then the carry when there is one
  *               #### 85
@@ -13,7 +13,7 @@
  *               #### 1776
  *
  * Three and more operands are worked off one by one, products first; a sum that goes on ends
- * in " =VALUE".  Without `steps` the completion is the last line alone.  `noise` is the share of
+ * in " =VALUE".  The others are the last line alone.  `noise` is the share of
  * completions with a slip: one digit of the last operation is wrong, and so is the answer that
  * follows from it.  The `answer` column is always right, and the test split has no slips. */
 #include "data/tasks/strings.h"
@@ -23,8 +23,7 @@
 typedef struct arithmetic_options {
     int64_t digits, min_digits, operands;
     const char *operators;
-    bool steps;
-    double noise;
+    double steps, noise;
 } arithmetic_options;
 
 static const ls_option rows[] = {
@@ -55,9 +54,12 @@ static const ls_option rows[] = {
      .def = "+",
      .help = "Operators, some of + - *."},
     {.key = "steps",
-     .type = LS_OPT_BOOL,
+     .type = LS_OPT_FLOAT,
      .offset = offsetof(arithmetic_options, steps),
-     .help = "Completions work the answer out column by column."},
+     .def = "0",
+     .min = 0,
+     .max = 1,
+     .help = "Share of completions that work the answer out column by column."},
     {.key = "noise",
      .type = LS_OPT_FLOAT,
      .offset = offsetof(arithmetic_options, noise),
@@ -234,7 +236,7 @@ static void generate(ls_problem *out, const void *options, uint64_t seed, uint64
     ls_str right = LS_STR_INIT, shown = LS_STR_INIT;
     int64_t answer = work(&right, &p, no_slip);
     int64_t stated = work(&shown, &p, draw_slip(&out->prompt, o->noise, &draw));
-    if (o->steps)
+    if (ls_draw_uniform(&draw) < o->steps)
         ls_str_appendf(&out->completion, "%s\n", shown.data);
     ls_str_appendf(&out->completion, "#### %lld", (long long)stated);
     ls_str_appendf(&out->answer, "%lld", (long long)answer);

@@ -1,9 +1,12 @@
-/* Attention forward over pages, and the storing of keys and values.  Formulas and the layout of a page: kernels.h.
+/* Attention forward over pages, and the storing of keys and values.  Formulas and the layout of
+ * a page: kernels.h.
  *
- * Work is cut into blocks of up to TILE_ROWS queries that share a kv head: neighbouring positions of one query head in
- * training and prefill, the query heads of one kv head in decoding.  A block computes its scores page by page into rows of
- * scratch, turns each row into probabilities, and mixes the values.  Every row keeps its own range of positions, so a masked
- * position is never multiplied in.  Blocks are dealt to the threads in turn, which levels the triangle of causal work. */
+ * Work is cut into blocks of up to TILE_ROWS queries that share a kv head: neighbouring
+ * positions of one query head in training and prefill, the query heads of one kv head in
+ * decoding.  A block computes its scores page by page into rows of scratch, turns each row into
+ * probabilities, and mixes the values.  Every row keeps its own range of positions, so a masked
+ * position is never multiplied in.  Blocks are dealt to the threads in turn, which levels the
+ * triangle of causal work. */
 
 static int64_t first_seen(int64_t pos, int64_t window)
 {
@@ -20,8 +23,9 @@ typedef struct query_block {
     int64_t pos0, pos_step; /* row r stands at pos0 + r*pos_step */
 } query_block;
 
-/* Up to 3 queries against several pages side by side, so that there are enough chains to hide the latency of fma.  The next
- * pages are fetched meanwhile: in decoding, keys come from memory once a token. */
+/* Up to 3 queries against several pages side by side, so that there are enough chains to hide
+ * the latency of fma.  The next pages are fetched meanwhile: in decoding, keys come from memory
+ * once a token. */
 LS_ALWAYS_INLINE void score_side_by_side(const int rows, const int n_pages, float *score,
                                          int64_t stride, const query_block *b, float *const *pages,
                                          int64_t n_left, int64_t D)
@@ -86,8 +90,8 @@ static void score_pages(float *score, int64_t stride, const query_block *b, int6
     }
 }
 
-/* Scores s[0..n) become exp(scale*s - max) with max over [skip, n), the skipped ones and the rest of the last vector 0.
- * Returns the row sum; `max` gets the maximum. */
+/* Scores s[0..n) become exp(scale*s - max) with max over [skip, n), the skipped ones and the
+ * rest of the last vector 0. Returns the row sum; `max` gets the maximum. */
 static float exponentiate(float *max, float *s, int64_t skip, int64_t n, float scale)
 {
     for (int64_t j = 0; j < skip; j++)
@@ -110,7 +114,8 @@ static float exponentiate(float *max, float *s, int64_t skip, int64_t n, float s
     return v_add_lanes(lanes);
 }
 
-/* o[r] = chain over j in [begin, end) of p[r][j] v[j], from o[r]; p is indexed from position `first`. */
+/* o[r] = chain over j in [begin, end) of p[r][j] v[j], from o[r]; p is indexed from position
+ * `first`. */
 static void mix_values(float *o, int64_t n_rows, const query_block *b, const float *p,
                        int64_t p_stride, const ls_attention_args *a, int64_t first, int64_t begin,
                        int64_t end)
@@ -160,7 +165,8 @@ static void attend_block(const ls_attention_args *a, const query_block *b, float
             b->lse[r * b->lse_stride] = max + ls_logf(sum[r]);
         memset(b->o + r * b->stride, 0, (size_t)a->D * sizeof(float));
     }
-    /* [common, shared_end) is seen by all rows; what stands before and behind it goes row by row. */
+    /* [common, shared_end) is seen by all rows; what stands before and behind it goes row by
+     * row. */
     int64_t common = first_seen(last, a->window), shared_end = b->pos0 + 1;
     bool is_shared = common < shared_end;
     for (int64_t r = 0; r < b->n_rows && b->pos_step > 0; r++) {

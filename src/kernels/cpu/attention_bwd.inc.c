@@ -1,9 +1,11 @@
 /* Attention backward, a (sequence, kv head) a thread.  Formulas: kernels.h.
  *
- * For each query head of the kv head in order, and for each page of keys in order, blocks of query rows pass by in order.  So
- * every chain runs as the reference runs it: dq over pages, dk and dv over heads and, inside a head, over rows.  Between
- * blocks the sums rest in dq, dk and dv; the scores of a block are computed again from q and the keys.  Rows that see only a
- * part of a page (the diagonal, the edge of a window) go one by one over just the positions that they see. */
+ * For each query head of the kv head in order, and for each page of keys in order, blocks of
+ * query rows pass by in order.  So every chain runs as the reference runs it: dq over pages, dk
+ * and dv over heads and, inside a head, over rows.  Between blocks the sums rest in dq, dk and
+ * dv; the scores of a block are computed again from q and the keys.  Rows that see only a part
+ * of a page (the diagonal, the edge of a window) go one by one over just the positions that they
+ * see. */
 
 /* Query rows of a block. */
 #define BACKWARD_ROWS 48

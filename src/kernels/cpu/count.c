@@ -1,5 +1,6 @@
-/* FLOPs and bytes of the calls whose counts need a formula; the same for every table, so that a dry run on the null table
- * predicts what the others will report.  Attention counts the causal part only, keys and values once a (row block) call. */
+/* FLOPs and bytes of the calls whose counts need a formula; the same for every table, so that a
+ * dry run on the null table predicts what the others will report.  Attention counts the causal
+ * part only, keys and values once a (row block) call. */
 #include "kernels/cpu/cpu.h"
 
 void ls_count_gemm(ls_device *dev, const ls_gemm_args *a)

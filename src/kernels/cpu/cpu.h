@@ -1,7 +1,8 @@
 /* What the CPU tables share: the scratch of a thread, and counting.
  *
- * Scratch.  ls_device_init takes LS_CPU_SCRATCH_BYTES for each worker, so that no kernel allocates; a kernel owns the whole
- * block of its worker while it runs and leaves nothing in it.  Three users, one at a time:
+ * Scratch.  ls_device_init takes LS_CPU_SCRATCH_BYTES for each worker, so that no kernel
+ * allocates; a kernel owns the whole block of its worker while it runs and leaves nothing in
+ * it.  Three users, one at a time:
  *     gemm           a block of packed A rows and a panel of packed B
  *     attention      LS_CPU_SCORE_ROWS rows of scores over LS_ATTENTION_MAX positions
  *     attention_bwd  one value a position, and small tiles */

@@ -1,7 +1,9 @@
-/* Norms, rotary positions, SwiGLU, embedding, AdamW and the moving of data, sixteen lanes at a time.  The formulas stand
- * beside the reference kernels (ref_elementwise.c, ref_optim.c), which these follow operation by operation.
+/* Norms, rotary positions, SwiGLU, embedding and the moving of data, sixteen lanes at a
+ * time.  The formulas stand beside the reference kernels (ref_elementwise.c, ref_optim.c), which
+ * these follow operation by operation.
  *
- * Each kernel is a function over a range of rows or elements and a wrapper that divides the range over the threads. */
+ * Each kernel is a function over a range of rows or elements and a wrapper that divides the
+ * range over the threads. */
 
 /* Floats that are not worth waking a second thread. */
 #define SERIAL_FLOATS 16384
@@ -65,7 +67,8 @@ static void rmsnorm_dx_rows(void *context, int64_t begin, int64_t end, int worke
     }
 }
 
-/* Columns in vectors of 16: a thread owns its columns over all rows, so the chain over rows is whole. */
+/* Columns in vectors of 16: a thread owns its columns over all rows, so the chain over rows is
+ * whole. */
 static void rmsnorm_dw_columns(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;

@@ -1,20 +1,26 @@
 /* Matrix products by blocks around gemm_tile.inc.c, and the packing of weights.
  *
- * Packed weights: panels of TILE_COLUMNS outputs, each (K, TILE_COLUMNS) contiguous, padded with zeros; when the last
- * columns fill at most 16 they form a panel of 16.  So the panel that holds column j begins j*K floats from the start.
+ * Packed weights: panels of TILE_COLUMNS outputs, each (K, TILE_COLUMNS) contiguous, padded with
+ * zeros; when the last columns fill at most 16 they form a panel of 16.  So the panel that holds
+ * column j begins j*K floats from the start.
  *
- * Order of loops for one thread: groups of rows whose A block stays in the second cache; blocks of K; panels; row tiles.
- * Between blocks of K the sums rest in C, which changes no bit.  Threads divide columns or rows, never K. */
+ * Order of loops for one thread: groups of rows whose A block stays in the second cache; blocks
+ * of K; panels; row tiles. Between blocks of K the sums rest in C, which changes no bit.
+ * Threads divide columns or rows, never K. */
 
 #define TILE_COLUMNS (16 * TILE_VECS)
-/* K block: a panel of B is kept near while the rows of a group pass by.  Long, since each block reads and writes C again. */
+/* K block: a panel of B is kept near while the rows of a group pass by.  Long, since each block
+ * reads and writes C again. */
 #define GEMM_K_BLOCK 768
+/* The same for an unpacked B.  Narrow panels take half a line pair a row, so the rows of a block
+ * must stay near until the neighbouring panel comes for the other half. */
+#define GEMM_K_BLOCK_UNPACKED (TILE_VECS == 1 ? 256 : GEMM_K_BLOCK)
 /* Rows of a group. */
 #define GEMM_GROUP_ROWS (20 * TILE_ROWS)
 /* Columns from which a transposed A is packed: a tile would use a part of each cache line only. */
 #define GEMM_PACK_COLUMNS (4 * TILE_COLUMNS)
-/* An unpacked panel of B is read in place, except where its rows, so many floats apart, would meet in few cache sets, and
- * enough row tiles share the copy. */
+/* An unpacked panel of B is read in place, except where its rows, so many floats apart, would
+ * meet in few cache sets, and enough row tiles share the copy. */
 #define GEMM_PACK_STRIDE (256 * TILE_VECS * TILE_VECS)
 #define GEMM_PACK_TILES 6
 /* Multiply-adds that are not worth waking a second thread. */
@@ -92,8 +98,8 @@ static const float *b_at(int64_t *ldb, const ls_gemm_args *g, int64_t k0, int64_
     return g->b + first * g->K + k0 * width + (j - first);
 }
 
-/* The tiles (by rows) for columns j.. below end, and how many columns they take.  `lone_rows`: the rows of a block that is one
- * tile high, which may read several panels at once; else 0. */
+/* The tiles (by rows) for columns j.. below end, and how many columns they take.  `lone_rows`:
+ * the rows of a block that is one tile high, which may read several panels at once; else 0. */
 static tile_fn *const *choose_tiles(int64_t *columns, int64_t lone_rows, bool b_packed, int64_t j,
                                     int64_t end)
 {
@@ -149,17 +155,22 @@ static void pack_b(float *out, const float *b, int64_t ldb, int64_t columns, int
             v_store(out + k * width + j, load_upto(b + k * ldb + j, columns - j));
 }
 
-/* Several row tiles fetch the next panel together, so that its first tile does not wait for memory.  A lone tile fetches its
- * own panel some rows ahead where one line a step keeps up; with wider panels the processor's own streams are better. */
-static void look_ahead(tile_args *t, int64_t n_tiles)
+/* Several row tiles fetch the next packed panel together, so that its first tile does not wait for
+ * memory.  A lone tile fetches its own panel some rows ahead where one line a step keeps up; with
+ * wider panels, and in an unpacked B, the processor's own streams are better. */
+static void look_ahead(tile_args *t, int64_t n_tiles, bool b_packed)
 {
     int64_t row_bytes = t->ldb * (int64_t)sizeof(float);
-    t->ahead = (const char *)(t->b + (n_tiles > 1 ? t->K : 64) * t->ldb);
-    t->ahead_step = n_tiles > 1 ? row_bytes / n_tiles : TILE_VECS == 1 ? row_bytes : 0;
+    t->ahead = (const char *)t->b;
+    t->ahead_step = 0;
+    if (b_packed && (n_tiles > 1 || TILE_VECS == 1)) {
+        t->ahead += (n_tiles > 1 ? t->K : 64) * row_bytes;
+        t->ahead_step = row_bytes / n_tiles;
+    }
 }
 
-/* C[rows, columns] over a block of K.  With scratch, a transposed A and an unpacked B are packed when they are read often
- * enough to pay for it. */
+/* C[rows, columns] over a block of K.  With scratch, a transposed A and an unpacked B are packed
+ * when they are read often enough to pay for it. */
 static void multiply_block(const ls_gemm_args *g, range rows, range columns, range k,
                            float *scratch)
 {
@@ -181,7 +192,7 @@ static void multiply_block(const ls_gemm_args *g, range rows, range columns, ran
             choose_tiles(&width, n_tiles == 1 ? n_rows : 0, g->b_packed, j, columns.end);
         t.b = b_at(&t.ldb, g, k.begin, j);
         t.n_tail = width;
-        look_ahead(&t, n_tiles);
+        look_ahead(&t, n_tiles, g->b_packed);
         if (packs_b) {
             pack_b(packed_b, t.b, t.ldb, width, K);
             t.b = packed_b;
@@ -215,7 +226,8 @@ static void multiply(const ls_gemm_args *g, range rows, range columns, float *sc
         range group = {i, i + GEMM_GROUP_ROWS < rows.end ? i + GEMM_GROUP_ROWS : rows.end};
         /* One tile high: B passes once, so there is nothing to keep near.  K = 0 still writes C. */
         bool is_lone = group.end - group.begin <= TILE_ROWS || g->K == 0;
-        int64_t n_blocks = is_lone ? 1 : ceil_div(g->K, GEMM_K_BLOCK);
+        int64_t longest = g->b_packed ? GEMM_K_BLOCK : GEMM_K_BLOCK_UNPACKED;
+        int64_t n_blocks = is_lone ? 1 : ceil_div(g->K, longest);
         for (int64_t block = 0; block < n_blocks; block++) {
             range k = {g->K * block / n_blocks, g->K * (block + 1) / n_blocks};
             multiply_block(g, group, columns, k, is_lone ? NULL : scratch);
@@ -243,7 +255,8 @@ static void multiply_rows(void *context, int64_t begin, int64_t end, int worker)
     multiply(job->g, rows, (range){0, job->g->N}, ls_cpu_scratch(job->dev, worker));
 }
 
-/* Share of the time that the busiest of n_threads lets the others work, when n units are divided. */
+/* Share of the time that the busiest of n_threads lets the others work, when n units are
+ * divided. */
 static double balance(int64_t n, int64_t n_threads)
 {
     return (double)n / (double)(ceil_div(n, n_threads) * n_threads);

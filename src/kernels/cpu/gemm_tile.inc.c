@@ -1,10 +1,12 @@
-/* The inner loops of every matrix product, attention included: a tile of C in registers, one fma chain an element.
+/* The inner loops of every matrix product, attention included: a tile of C in registers, one fma
+ * chain an element.
  *
- * A tile has up to TILE_ROWS rows and one panel of columns (TILE_VECS vectors of 16), or few rows and several panels, so that
- * there are always enough independent chains.  A is broadcast element by element through any two strides, so activations
- * (rows contiguous), their transpose and attention scores need no packing; B is read in whole vectors along the columns.
- * The loops over rows and vectors have constant bounds in each instance below and unroll into registers (checked in the
- * assembly of gcc 12 and clang 14: no spills). */
+ * A tile has up to TILE_ROWS rows and one panel of columns (TILE_VECS vectors of 16), or few
+ * rows and several panels, so that there are always enough independent chains.  A is broadcast
+ * element by element through any two strides, so activations (rows contiguous), their transpose
+ * and attention scores need no packing; B is read in whole vectors along the columns. The loops
+ * over rows and vectors have constant bounds in each instance below and unroll into registers
+ * (checked in the assembly of gcc 12 and clang 14: no spills). */
 
 typedef struct tile_args {
     float *c;           /* (rows, columns), ldc apart             */

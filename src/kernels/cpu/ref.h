@@ -1,5 +1,6 @@
-/* The reference kernels: plain scalar loops that say what every table must compute, bit for bit.  Read these first.
- * They run on one thread and are slow; LEASH_ISA=ref runs a whole training on them. */
+/* The reference kernels: plain scalar loops that say what every table must compute, bit for
+ * bit.  Read these first. They run on one thread and are slow; LEASH_ISA=ref runs a whole
+ * training on them. */
 #ifndef LS_KERNELS_CPU_REF_H
 #define LS_KERNELS_CPU_REF_H
 

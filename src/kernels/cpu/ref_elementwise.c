@@ -15,7 +15,8 @@ float ls_ref_add_lanes(const float lanes[LS_LANES])
     return sum[0];
 }
 
-/* y[j] = (x[j] * rstd) * w[j],  rstd = 1 / sqrt(sum_j x[j]^2 / C + eps).   Source: arXiv:1910.07467. */
+/* y[j] = (x[j] * rstd) * w[j],  rstd = 1 / sqrt(sum_j x[j]^2 / C + eps).   Source:
+ * arXiv:1910.07467. */
 void ls_ref_rmsnorm(ls_device *dev, const ls_rmsnorm_args *a)
 {
     for (int64_t i = 0; i < a->N; i++) {

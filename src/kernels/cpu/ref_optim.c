@@ -18,8 +18,8 @@ void ls_ref_adamw(ls_device *dev, const ls_adamw_args *a)
     ls_count(dev, 0, 7 * (double)a->n);
 }
 
-/* Inside a chunk: 16 lanes and the tree of a row sum, in double, where the square of a float is exact.  Values that are not
- * finite are counted and left out. */
+/* Inside a chunk: 16 lanes and the tree of a row sum, in double, where the square of a float is
+ * exact.  Values that are not finite are counted and left out. */
 double ls_ref_sum_squares(ls_device *dev, const float *x, int64_t n, int64_t *n_bad)
 {
     double total = 0;

@@ -4,7 +4,8 @@
 #include <math.h>
 #include "base/vmath.h"
 
-/* A token whose exp(z - m) is 0 counts 0 in the entropy, so a logit of -inf (a token that is ruled out) is allowed. */
+/* A token whose exp(z - m) is 0 counts 0 in the entropy, so a logit of -inf (a token that is
+ * ruled out) is allowed. */
 void ls_ref_softmax_stats(ls_device *dev, const ls_softmax_stats_args *a)
 {
     for (int64_t i = 0; i < a->N; i++) {
@@ -29,8 +30,10 @@ void ls_ref_softmax_stats(ls_device *dev, const ls_softmax_stats_args *a)
     ls_count(dev, 0, (double)a->N * (2 * (double)a->V + (a->entropy ? 2 : 1)));
 }
 
-/* G = g_logp[0] + g_logp[1] + ... in order.  For every v, with logp = z[v] - lse and p = exp(logp):
- *     t = -(G p), and with an entropy gradient, where p > 0:  t = t - g_entropy (p (logp + H));   d[v] = t inv_temperature
+/* G = g_logp[0] + g_logp[1] + ... in order.  For every v, with logp = z[v] - lse, p = exp(logp):
+ *     t = -(G p)
+ *     t = t - g_entropy (p (logp + H))      with an entropy gradient, where p > 0
+ *     d[v] = t inv_temperature
  * then, for k in order,  d[id_k] = d[id_k] + g_logp[k] inv_temperature. */
 void ls_ref_softmax_bwd(ls_device *dev, const ls_softmax_bwd_args *a)
 {

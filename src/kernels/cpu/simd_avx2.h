@@ -1,6 +1,6 @@
-/* Sixteen float lanes in two AVX2 registers: the vocabulary of the shared kernel bodies (*.inc.c).
- * simd_avx512.h has the same names on one register.  Every operation is the IEEE operation of each lane, so both give the
- * bits of a scalar loop over the lanes. */
+/* Sixteen float lanes in two AVX2 registers: the vocabulary of the shared kernel bodies
+ * (*.inc.c). simd_avx512.h has the same names on one register.  Every operation is the IEEE
+ * operation of each lane, so both give the bits of a scalar loop over the lanes. */
 #ifndef LS_KERNELS_CPU_SIMD_AVX2_H
 #define LS_KERNELS_CPU_SIMD_AVX2_H
 

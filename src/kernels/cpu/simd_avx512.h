@@ -1,4 +1,5 @@
-/* Sixteen float lanes in one AVX-512 register: the names of simd_avx2.h, where they are explained. */
+/* Sixteen float lanes in one AVX-512 register: the names of simd_avx2.h, where they are
+ * explained. */
 #ifndef LS_KERNELS_CPU_SIMD_AVX512_H
 #define LS_KERNELS_CPU_SIMD_AVX512_H
 

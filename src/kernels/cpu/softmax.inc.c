@@ -1,4 +1,5 @@
-/* Statistics and backward of the vocabulary softmax, a row a thread, sixteen lanes at a time (formulas: ref_softmax.c). */
+/* Statistics and backward of the vocabulary softmax, a row a thread, sixteen lanes at a time
+ * (formulas: ref_softmax.c). */
 
 static void softmax_stats_rows(void *context, int64_t begin, int64_t end, int worker)
 {

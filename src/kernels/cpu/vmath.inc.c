@@ -1,5 +1,5 @@
-/* Sixteen lanes of base/vmath.c: the same operations with the same constants in the same order.  Explained there; compared
- * over the range of float by tests/ops/test_kernels_elementwise.c. */
+/* Sixteen lanes of base/vmath.c: the same operations with the same constants in the same order.
+ * Explained there; compared over the range of float by tests/ops/test_kernels_elementwise.c. */
 
 LS_ALWAYS_INLINE vf v_exp(vf x)
 {

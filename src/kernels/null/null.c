@@ -1,5 +1,6 @@
-/* The null table: touches no array, counts what the other tables would do.  A dry run on it, with dry arenas, gives the plan's
- * memory, FLOPs and bytes.  Only the descriptions of sequences (ls_attention_seq, without its pages) are read. */
+/* The null table: touches no array, counts what the other tables would do.  A dry run on it,
+ * with dry arenas, gives the plan's memory, FLOPs and bytes.  Only the descriptions of sequences
+ * (ls_attention_seq, without its pages) are read. */
 #include "kernels/cpu/cpu.h"
 
 static bool is_supported(void)

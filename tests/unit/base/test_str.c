@@ -335,9 +335,23 @@ static void sizes_counts_and_times_are_short(void **state)
     check_people(ls_format_seconds, 1e300, "1.000e+300s");
 }
 
+static void utf8_is_told_from_other_bytes(void **state)
+{
+    (void)state;
+    static const char *const valid[] = {"", "a\x7f", "\xc3\xa4", "\xef\xbf\xbf",
+                                        "\xf4\x8f\xbf\xbf"};
+    static const char *const invalid[] = {
+        "\xff", "a\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x80"};
+    for (size_t i = 0; i < LS_COUNT(valid); i++)
+        assert_true(ls_is_utf8(valid[i], strlen(valid[i])));
+    for (size_t i = 0; i < LS_COUNT(invalid); i++)
+        assert_false(ls_is_utf8(invalid[i], strlen(invalid[i])));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(utf8_is_told_from_other_bytes),
         cmocka_unit_test(data_is_a_c_string_through_the_whole_life),
         cmocka_unit_test(long_strings_grow_by_any_kind_of_append),
         cmocka_unit_test(a_string_can_be_appended_to_itself),

@@ -360,6 +360,16 @@ static void the_hash_sees_ids_and_masks(void **state)
     ls_dataset_release(&d);
 }
 
+static void the_hash_of_prompts_sees_what_rewards_read(void **state)
+{
+    (void)state;
+    ls_dataset a = must_load("{\"prompt\": \"ab=\", \"answer\": \"c\"}", &defaults, true),
+               b = must_load("{\"prompt\": \"ab=\", \"answer\": \"d\"}", &defaults, true);
+    assert_true(a.hash != b.hash);
+    ls_dataset_release(&a);
+    ls_dataset_release(&b);
+}
+
 static void tasks_give_datasets_with_columns(void **state)
 {
     (void)state;
@@ -464,6 +474,7 @@ int main(void)
         cmocka_unit_test(bad_options_are_usage_errors),
         cmocka_unit_test(a_file_reads_like_its_text),
         cmocka_unit_test(the_hash_sees_ids_and_masks),
+        cmocka_unit_test(the_hash_of_prompts_sees_what_rewards_read),
         cmocka_unit_test(tasks_give_datasets_with_columns),
         cmocka_unit_test(order_is_a_permutation_of_each_epoch),
     };

@@ -197,9 +197,9 @@ typedef struct task_case {
 
 static const task_case cases[] = {
     {"arithmetic", "", check_arithmetic},
-    {"arithmetic", "digits=3,operators=+-,steps=true", check_arithmetic},
-    {"arithmetic", "digits=3,operands=4,operators=+-*,steps=true", check_arithmetic},
-    {"arithmetic", "digits=6,min_digits=5,operands=3,operators=*,steps=true", check_arithmetic},
+    {"arithmetic", "digits=3,operators=+-,steps=1", check_arithmetic},
+    {"arithmetic", "digits=3,operands=4,operators=+-*,steps=1", check_arithmetic},
+    {"arithmetic", "digits=6,min_digits=5,operands=3,operators=*,steps=1", check_arithmetic},
     {"countdown", "", check_countdown},
     {"countdown", "numbers=6,max_number=999,max_target=1000", check_countdown},
     {"countdown", "numbers=4,max_number=9,operators=+-", check_countdown},
@@ -345,19 +345,19 @@ static void worked_steps_read_as_documented(void **state)
 {
     (void)state;
     expect_completion("min_digits=2", "37+48=", "#### 85");
-    expect_completion("steps=true,min_digits=2", "37+48=", "7+8=15 3+4+1=8\n#### 85");
-    expect_completion("steps=true", "5+98=", "5+8=13 0+9+1=10\n#### 103");
-    expect_completion("steps=true,operators=-,min_digits=2", "52-37=", "12-7=5 5-3-1=1\n#### 15");
-    expect_completion("steps=true,operators=-,min_digits=2",
+    expect_completion("steps=1,min_digits=2", "37+48=", "7+8=15 3+4+1=8\n#### 85");
+    expect_completion("steps=1", "5+98=", "5+8=13 0+9+1=10\n#### 103");
+    expect_completion("steps=1,operators=-,min_digits=2", "52-37=", "12-7=5 5-3-1=1\n#### 15");
+    expect_completion("steps=1,operators=-,min_digits=2",
                       "37-52=", "- 12-7=5 5-3-1=1\n#### -15");
-    expect_completion("steps=true,operators=-", "40-0=", "0-0=0 4-0=4\n#### 40");
-    expect_completion("steps=true,operators=*,min_digits=2",
+    expect_completion("steps=1,operators=-", "40-0=", "0-0=0 4-0=4\n#### 40");
+    expect_completion("steps=1,operators=*,min_digits=2",
                       "37*48=", "37*8=296 37*40=1480 296+1480=1776\n#### 1776");
-    expect_completion("steps=true,operators=*", "37*8=", "37*8=296\n#### 296");
-    expect_completion("steps=true,operators=*", "37*0=", "37*0=0\n#### 0");
-    expect_completion("steps=true,operators=+-*,digits=1,operands=3",
+    expect_completion("steps=1,operators=*", "37*8=", "37*8=296\n#### 296");
+    expect_completion("steps=1,operators=*", "37*0=", "37*0=0\n#### 0");
+    expect_completion("steps=1,operators=+-*,digits=1,operands=3",
                       "3-8+4=", "- 8-3=5 =-5 - 5-4=1\n#### -1");
-    expect_completion("steps=true,operators=+-*,digits=1,operands=3",
+    expect_completion("steps=1,operators=+-*,digits=1,operands=3",
                       "2+3*4=", "3*4=12 2+2=4 0+1=1\n#### 14");
 }
 
@@ -367,7 +367,7 @@ static void every_step_of_a_working_is_true(void **state)
 {
     (void)state;
     const ls_task *task = find("arithmetic");
-    void *options = parse(task, "digits=4,operands=3,operators=+-*,steps=true");
+    void *options = parse(task, "digits=4,operands=3,operators=+-*,steps=1");
     ls_problem p;
     ls_problem_init(&p);
     for (uint64_t i = 0; i < 3000; i++) {
@@ -409,14 +409,14 @@ static void noise_is_the_share_of_wrong_answers_and_spares_the_test_split(void *
 {
     (void)state;
     /* Five standard deviations of 5000 draws at 0.3 are 0.033. */
-    static const char *const args[] = {"noise=0.3", "noise=0.3,steps=true,operators=+-*,operands=3",
-                                       "noise=0.3,steps=true,operators=*,digits=3"};
+    static const char *const args[] = {"noise=0.3", "noise=0.3,steps=1,operators=+-*,operands=3",
+                                       "noise=0.3,steps=1,operators=*,digits=3"};
     for (size_t i = 0; i < LS_COUNT(args); i++) {
         double share = measure_noise(args[i], false);
         assert_true(share > 0.267 && share < 0.333);
         assert_true(measure_noise(args[i], true) == 0);
     }
-    assert_true(measure_noise("noise=1,steps=true,operators=+-*", false) == 1);
+    assert_true(measure_noise("noise=1,steps=1,operators=+-*", false) == 1);
     assert_true(measure_noise("", false) == 0);
 }
 

@@ -111,7 +111,8 @@ static void a_writer_copies_a_shared_page_and_keeps_an_unshared_one(void **state
     end(&f);
 }
 
-/* Random operations on a few holders that each write their own number: nobody ever sees another's. */
+/* Random operations on a few holders that each write their own number: nobody ever sees
+ * another's. */
 static void random_holders_never_see_each_others_writes(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* The sampler: every rule by hand, their combinations, frequencies, ties, and a plain reference that sorts everything. */
+/* The sampler: every rule by hand, their combinations, frequencies, ties, and a plain reference
+ * that sorts everything. */
 #include "rollout/rollout.h"
 
 #include <math.h>
@@ -163,7 +164,8 @@ static void min_p_keeps_what_is_not_much_less_likely_than_the_best(void **state)
 static void rules_apply_in_the_order_top_k_top_p_min_p(void **state)
 {
     (void)state;
-    /* top-k 3 leaves .4 .25 .2 = .85; 0.7 of that is .595, which .4 + .25 reaches; 0.7 of 1 would need the third. */
+    /* top-k 3 leaves .4 .25 .2 = .85; 0.7 of that is .595, which .4 + .25 reaches; 0.7 of 1
+     * would need the third. */
     check_hand((ls_sampling_options){.temperature = 1, .top_k = 3, .top_p = 0.7}, "10100", 0.65);
     check_hand((ls_sampling_options){.temperature = 1, .top_k = 3, .top_p = 0.78}, "10101", 0.85);
     check_hand((ls_sampling_options){.temperature = 1, .top_p = 0.96, .min_p = 0.3}, "10101", 0.85);
@@ -189,7 +191,8 @@ static void of_equals_the_lower_ids_are_kept(void **state)
     o.top_k = 5;
     find_support(is_drawn, z, 6, o);
     assert_memory_equal(is_drawn, want_k5, sizeof want_k5);
-    /* p = e / (2e + 4) = .2881 twice and .1060 four times: .6 needs the two and the first of the four, .69 two of the four. */
+    /* p = e / (2e + 4) = .2881 twice and .1060 four times: .6 needs the two and the first of the
+     * four, .69 two of the four. */
     o.top_k = 0;
     o.top_p = 0.6;
     find_support(is_drawn, z, 6, o);

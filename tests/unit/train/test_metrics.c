@@ -1,4 +1,5 @@
-/* The table of metrics, the JSON of a step, and that the table and the sources name the same metrics. */
+/* The table of metrics, the JSON of a step, and that the table and the sources name the same
+ * metrics. */
 #include "close.h"
 
 #include <jansson.h>
@@ -71,7 +72,8 @@ static void values_of_one_row_keep_their_order_and_are_replaced_by_name(void **s
 static void numbers_read_back_to_the_same_bits(void **state)
 {
     (void)state;
-    static const double values[] = {1.0 / 3, 5e-324, 1.7976931348623157e308, 123456789.125, -1e-300};
+    static const double values[] = {1.0 / 3, 5e-324, 1.7976931348623157e308, 123456789.125,
+                                    -1e-300};
     for (size_t i = 0; i < LS_COUNT(values); i++) {
         ls_str json = LS_STR_INIT;
         ls_metrics_clear(&m, 1);

@@ -1,4 +1,5 @@
-/* The optimizer: published values, PyTorch's trajectory, clipping, checks, and the same bits on every table and thread count. */
+/* The optimizer: published values, PyTorch's trajectory, clipping, checks, and the same bits on
+ * every table and thread count. */
 #include "close.h"
 
 #include <float.h>
@@ -213,11 +214,8 @@ static void trajectory_agrees_with_pytorch(void **state)
     (void)state;
     static const shape shapes[] = {
         {"embed", 13, 11, true}, {"gain", 1, 11, false}, {"down", 5, 7, true}};
-    const ls_schedule schedule = {.kind = LS_SCHEDULE_COSINE,
-                                  .learning_rate = 3e-3,
-                                  .floor = 0.1,
-                                  .warmup = 8,
-                                  .total = 50};
+    const ls_schedule schedule = {
+        .kind = LS_SCHEDULE_COSINE, .learning_rate = 3e-3, .floor = 0.1, .warmup = 8, .total = 50};
     ls_optimizer_options options = defaults;
     options.max_grad_norm = 1;
     bare b;
@@ -320,7 +318,8 @@ static void a_weight_that_overflows_is_named(void **state)
 
 static float normal(uint32_t stream, int64_t i)
 {
-    ls_rng_name name = {.seed = 3, .purpose = LS_RNG_TEST, .prompt = stream, .position = (uint32_t)i};
+    ls_rng_name name = {
+        .seed = 3, .purpose = LS_RNG_TEST, .prompt = stream, .position = (uint32_t)i};
     float pair[2];
     ls_rng_normal2(pair, &name);
     return pair[0];

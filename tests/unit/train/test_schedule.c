@@ -12,12 +12,8 @@ static const ls_schedule_kind kinds[] = {LS_SCHEDULE_CONSTANT, LS_SCHEDULE_LINEA
 
 static ls_schedule make(ls_schedule_kind kind, double floor)
 {
-    return (ls_schedule){.kind = kind,
-                         .learning_rate = 1,
-                         .floor = floor,
-                         .warmup = 10,
-                         .total = 100,
-                         .decay = 20};
+    return (ls_schedule){
+        .kind = kind, .learning_rate = 1, .floor = floor, .warmup = 10, .total = 100, .decay = 20};
 }
 
 static void check(const ls_schedule *schedule, const int64_t *updates, const double *rates, int n)
