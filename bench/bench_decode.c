@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
-#include "peak.h"
+#include "kernels/peak.h"
+#include "measure.h"
 
 #define VOCAB 64
 #define PROMPT 16
@@ -31,18 +32,6 @@ typedef struct options {
 typedef struct cell { /* medians */
     double tokens_per_second, ms_per_step, share;
 } cell;
-
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, int n)
-{
-    qsort(values, (size_t)n, sizeof *values, compare_doubles);
-    return values[n / 2];
-}
 
 static leash_status measure(cell *out, ls_engine *engine, ls_device *dev, ls_arena *results,
                             int64_t slots, double seconds)

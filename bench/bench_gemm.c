@@ -14,12 +14,11 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include "base/clock.h"
 #include "base/mem.h"
-#include "peak.h"
+#include "kernels/peak.h"
+#include "measure.h"
 
 typedef struct shape {
     const char *model;
@@ -95,27 +94,9 @@ static ls_gemm_args make_args(const shape *s, int use, int64_t rows, const buffe
     }
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, int n)
-{
-    qsort(values, (size_t)n, sizeof *values, compare_doubles);
-    return values[n / 2];
-}
-
-static long count_interruptions(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_nivcsw;
-}
-
-/* One round: the peak loop, the product for half a millisecond or more, the peak loop again.  Returns
- * whether the round is clean: nobody took a processor away, and the peak was near the best seen. */
+/* One round: the peak loop, the product for half a millisecond or more, the peak loop again.
+ * Returns whether the round is clean: nobody took a processor away, and the peak was near the best
+ * seen. */
 static bool run_round(double *rate, double *share, ls_device *dev, const ls_gemm_args *args)
 {
     static double best_peak[2]; /* by one thread, several */

@@ -25,10 +25,23 @@ static void on_step(void *user, int64_t step, int64_t n_steps, const char *metri
 int main(int argc, char **argv)
 {
     const char *dir = argc > 1 ? argv[1] : "runs/example";
-    const char *const training[] = {"model", "tiny", "task", "arithmetic", "task_args", "digits=1,operators=+", "max_steps", "10",
-                                    "output_dir", dir, "overwrite", "true", NULL};
-    const char *const evaluation[] = {"model", dir, "task", "arithmetic", "task_args", "digits=1,operators=+", "split", "train",
-                                      "eval_num_rows", "10", "max_completion_length", "16", NULL};
+    const char *const training[] = {
+        "model",     "tiny", "task",       "arithmetic", "task_args", "digits=1,operators=+",
+        "max_steps", "10",   "output_dir", dir,          "overwrite", "true",
+        NULL};
+    const char *const evaluation[] = {"model",
+                                      dir,
+                                      "task",
+                                      "arithmetic",
+                                      "task_args",
+                                      "digits=1,operators=+",
+                                      "split",
+                                      "train",
+                                      "eval_num_rows",
+                                      "10",
+                                      "max_completion_length",
+                                      "16",
+                                      NULL};
     leash_settings *train = NULL, *eval = NULL;
     leash_events events = {.on_step = on_step};
     leash_eval_report report;
@@ -44,7 +57,8 @@ int main(int argc, char **argv)
     if (status == LEASH_OK)
         status = leash_eval(&report, NULL, NULL, eval, NULL);
     if (status == LEASH_OK)
-        printf("accuracy %.2f [%.2f, %.2f]\n", report.accuracy, report.accuracy_low, report.accuracy_high);
+        printf("accuracy %.2f [%.2f, %.2f]\n", report.accuracy, report.accuracy_low,
+               report.accuracy_high);
     else
         fprintf(stderr, "%s: %s\n", leash_status_name(status), leash_error());
     leash_settings_free(train);

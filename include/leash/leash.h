@@ -1,4 +1,5 @@
-/* leash: RL post-training of language models, as a library.  The program `leash` is built on these calls.
+/* leash: RL post-training of language models, as a library.  The program `leash` is built on these
+ * calls.
  *
  *     leash_settings *s;
  *     leash_settings_new(&s, "grpo");                      the recipe's values over the defaults
@@ -9,9 +10,10 @@
  *         fprintf(stderr, "%s\n", leash_error());
  *     leash_settings_free(s);
  *
- * Keys, types, ranges and defaults of settings: docs/CONFIG.md.  Every function returns a leash_status; on an error leash_error()
- * holds a text that names file, key or row.  Outputs come first.  Objects belong to one thread at a time; different objects may be used
- * by different threads.  What a callback is given is borrowed for the duration of the call. */
+ * Keys, types, ranges and defaults of settings: docs/CONFIG.md.  Every function returns a
+ * leash_status; on an error leash_error() holds a text that names file, key or row.  Outputs come
+ * first.  Objects belong to one thread at a time; different objects may be used by different
+ * threads.  What a callback is given is borrowed for the duration of the call. */
 #ifndef LEASH_LEASH_H
 #define LEASH_LEASH_H
 
@@ -26,7 +28,7 @@ extern "C" {
 
 LEASH_API const char *leash_version(void);
 
-/* --- settings ------------------------------------------------------------------------------------------------ */
+/* --- settings --- */
 
 typedef struct leash_settings leash_settings;
 
@@ -34,13 +36,16 @@ typedef struct leash_settings leash_settings;
 LEASH_API leash_status leash_settings_new(leash_settings **out, const char *recipe) LEASH_MUST_USE;
 LEASH_API void leash_settings_free(leash_settings *settings);
 /* Errors: LEASH_USAGE naming the key, what it takes, what was found, and the nearest key. */
-LEASH_API leash_status leash_settings_set(leash_settings *settings, const char *key, const char *value) LEASH_MUST_USE;
+LEASH_API leash_status leash_settings_set(leash_settings *settings, const char *key,
+                                          const char *value) LEASH_MUST_USE;
 /* A YAML file of key: value lines. */
-LEASH_API leash_status leash_settings_load(leash_settings *settings, const char *path) LEASH_MUST_USE;
-/* The resolved values with the origin of each, as YAML.  Borrowed until the next call on these settings. */
+LEASH_API leash_status leash_settings_load(leash_settings *settings,
+                                           const char *path) LEASH_MUST_USE;
+/* The resolved values with the origin of each, as YAML.  Borrowed until the next call on these
+ * settings. */
 LEASH_API const char *leash_settings_yaml(leash_settings *settings);
 
-/* --- work ---------------------------------------------------------------------------------------------------- */
+/* --- work --- */
 
 /* All members may be NULL. */
 typedef struct leash_events {
@@ -54,32 +59,43 @@ typedef struct leash_events {
     void (*on_row)(void *user, const char *json);
 } leash_events;
 
-/* Trains as the settings say and writes the run directory.  Errors: LEASH_INTERRUPTED when should_stop asked for it and the state was
- * saved; LEASH_STOPPED by a monitor; LEASH_NUMERIC before an update with numbers that are not finite. */
-LEASH_API leash_status leash_train(leash_settings *settings, const leash_events *events) LEASH_MUST_USE;
+/* Trains as the settings say and writes the run directory.  Errors: LEASH_INTERRUPTED when
+ * should_stop asked for it and the state was saved; LEASH_STOPPED by a monitor; LEASH_NUMERIC
+ * before an update with numbers that are not finite. */
+LEASH_API leash_status leash_train(leash_settings *settings,
+                                   const leash_events *events) LEASH_MUST_USE;
 
 typedef struct leash_eval_report {
     int64_t n_problems, n_samples;
-    double accuracy, accuracy_low, accuracy_high;                         /* strict, 95 % interval */
+    /* strict, 95 % interval */
+    double accuracy, accuracy_low, accuracy_high;
     double accuracy_lenient, accuracy_lenient_low, accuracy_lenient_high;
     double mean_length, clipped_ratio, no_answer;
     double tokens_per_second;
 } leash_eval_report;
-/* Judges completions of held-out problems.  text and json (may be NULL): the whole result, to be freed with leash_free. */
-LEASH_API leash_status leash_eval(leash_eval_report *report, char **text, char **json, leash_settings *settings,
+/* Judges completions of held-out problems.  text and json (may be NULL): the whole result, to be
+ * freed with leash_free. */
+LEASH_API leash_status leash_eval(leash_eval_report *report, char **text, char **json,
+                                  leash_settings *settings,
                                   const leash_events *events) LEASH_MUST_USE;
 
-/* Completes every prompt of the dataset (or the one prompt), num_generations times, at the sampling settings: events->on_row. */
-LEASH_API leash_status leash_generate(leash_settings *settings, const char *prompt, const leash_events *events) LEASH_MUST_USE;
+/* Completes every prompt of the dataset (or the one prompt), num_generations times (1 unless that is
+ * set), at the sampling settings: events->on_row. */
+LEASH_API leash_status leash_generate(leash_settings *settings, const char *prompt,
+                                      const leash_events *events) LEASH_MUST_USE;
 
 /* Log-probabilities of the completions of the dataset's rows under the model: events->on_row. */
-LEASH_API leash_status leash_score(leash_settings *settings, const leash_events *events) LEASH_MUST_USE;
+LEASH_API leash_status leash_score(leash_settings *settings,
+                                   const leash_events *events) LEASH_MUST_USE;
 
-/* What a run would need, before anything is loaded: text for people, json for programs (either may be NULL). */
-LEASH_API leash_status leash_plan(char **text, char **json, leash_settings *settings) LEASH_MUST_USE;
+/* What a run would need, before anything is loaded: text for people, json for programs (either may
+ * be NULL). */
+LEASH_API leash_status leash_plan(char **text, char **json,
+                                  leash_settings *settings) LEASH_MUST_USE;
 
 /* Writes one self-contained report.html for run directories (later ones continue earlier ones). */
-LEASH_API leash_status leash_report(const char *path, const char *const *run_dirs, int64_t n_runs) LEASH_MUST_USE;
+LEASH_API leash_status leash_report(const char *path, const char *const *run_dirs,
+                                    int64_t n_runs) LEASH_MUST_USE;
 
 LEASH_API void leash_free(void *pointer);
 

@@ -6,7 +6,8 @@
 #include "base/mem.h"
 #include "eval/evaluate.h"
 
-static void emit_rows(const ls_eval_result *r, const ls_dataset *problems, const ls_tokenizer *tokenizer, const leash_events *events)
+static void emit_rows(const ls_eval_result *r, const ls_dataset *problems,
+                      const ls_tokenizer *tokenizer, const leash_events *events)
 {
     ls_str line = LS_STR_INIT, text = LS_STR_INIT;
     for (int64_t i = 0; i < r->rollout.n_completions; i++) {
@@ -16,7 +17,9 @@ static void emit_rows(const ls_eval_result *r, const ls_dataset *problems, const
         ls_str_clear(&line);
         ls_str_clear(&text);
         ls_tokenizer_decode(tokenizer, c->ids, c->n_tokens, false, &text);
-        ls_str_appendf(&line, "{\"row\": %lld, \"sample\": %d, \"prompt\": ", (long long)c->prompt + 1, c->sample);
+        ls_str_appendf(&line,
+                       "{\"row\": %lld, \"sample\": %d, \"prompt\": ", (long long)c->prompt + 1,
+                       c->sample);
         ls_str_append_json(&line, example->prompt, strlen(example->prompt));
         ls_str_append(&line, ", \"completion\": ");
         ls_str_append_json(&line, text.data, text.len);
@@ -25,7 +28,10 @@ static void emit_rows(const ls_eval_result *r, const ls_dataset *problems, const
             ls_str_append_json(&line, example->answer, strlen(example->answer));
         else
             ls_str_append(&line, "null");
-        ls_str_appendf(&line, ", \"correct\": %s}", isnan(score) ? "null" : score > 0 ? "true" : "false");
+        ls_str_appendf(&line, ", \"correct\": %s}",
+                       isnan(score) ? "null"
+                       : score > 0  ? "true"
+                                    : "false");
         events->on_row(events->user, line.data);
     }
     ls_str_release(&line);
@@ -45,7 +51,8 @@ static void fill_report(leash_eval_report *out, const ls_eval_result *r)
                                .mean_length = r->mean_length,
                                .clipped_ratio = r->clipped_ratio,
                                .no_answer = r->no_answer,
-                               .tokens_per_second = r->seconds > 0 ? (double)r->n_tokens / r->seconds : 0};
+                               .tokens_per_second =
+                                   r->seconds > 0 ? (double)r->n_tokens / r->seconds : 0};
 }
 
 typedef struct progress {
@@ -57,25 +64,29 @@ static void on_progress(void *user, int64_t done, int64_t total, int64_t tokens)
     const progress *p = user;
     (void)tokens;
     if (p->events->on_progress)
-        p->events->on_progress(p->events->user, 0, 1, "evaluate", total ? (double)done / (double)total : 0);
+        p->events->on_progress(p->events->user, 0, 1, "evaluate",
+                               total ? (double)done / (double)total : 0);
 }
 
-static leash_status load_problems(ls_dataset *out, const leash_settings *s, const ls_tokenizer *tokenizer)
+static leash_status load_problems(ls_dataset *out, const leash_settings *s,
+                                  const ls_tokenizer *tokenizer)
 {
     const ls_run_options *o = &s->options;
     ls_data_options data = o->data;
     if (!data.dataset[0] == !data.task[0])
-        return ls_fail(LEASH_USAGE, "give one of --dataset (a JSONL file with prompt and answer) and --task");
+        return ls_fail(LEASH_USAGE,
+                       "give one of --dataset (a JSONL file with prompt and answer) and --task");
     data.packing = data.shuffle_dataset = false;
-    if (!ls_config_is_set(s->config, "split"))
-        data.split = "test";
-    if (data.task[0])
+    if (data.task[0]) {
         data.dataset_num_rows = o->eval.eval_num_rows;
+        if (!ls_config_is_set(s->config, "dataset_split"))
+            data.split = "test";
+    }
     return ls_dataset_load(out, &data, tokenizer, true, (uint64_t)o->train.seed);
 }
 
-static leash_status run(leash_eval_report *report, char **text, char **json, leash_settings *settings, const leash_events *events,
-                        ls_session *session)
+static leash_status run(leash_eval_report *report, char **text, char **json,
+                        leash_settings *settings, const leash_events *events, ls_session *session)
 {
     const ls_run_options *o = &settings->options;
     ls_dataset problems;
@@ -95,7 +106,8 @@ static leash_status run(leash_eval_report *report, char **text, char **json, lea
                                .should_stop = events->should_stop};
     request.sampling.temperature = o->eval.eval_temperature;
     ls_eval_result result;
-    leash_status status = ls_session_open_engine(session, settings, ls_eval_max_length(&problems, &o->sampling));
+    leash_status status =
+        ls_session_open_engine(session, settings, ls_eval_max_length(&problems, &o->sampling));
     request.engine = session->engine;
     if (status == LEASH_OK)
         status = ls_evaluate(&result, &request);
@@ -118,7 +130,8 @@ static leash_status run(leash_eval_report *report, char **text, char **json, lea
     return status;
 }
 
-leash_status leash_eval(leash_eval_report *report, char **text, char **json, leash_settings *settings, const leash_events *events)
+leash_status leash_eval(leash_eval_report *report, char **text, char **json,
+                        leash_settings *settings, const leash_events *events)
 {
     static const leash_events none = {0};
     LS_TRY(ls_settings_derive(settings, "eval"));

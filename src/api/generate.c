@@ -4,7 +4,8 @@
 #include "api/session.h"
 #include "base/mem.h"
 
-static void emit(const ls_completion *c, const char *prompt, const ls_tokenizer *tokenizer, const leash_events *events)
+static void emit(const ls_completion *c, const char *prompt, const ls_tokenizer *tokenizer,
+                 const leash_events *events)
 {
     ls_str line = LS_STR_INIT, text = LS_STR_INIT;
     char number[32];
@@ -12,12 +13,15 @@ static void emit(const ls_completion *c, const char *prompt, const ls_tokenizer 
     for (int32_t t = 0; t < c->n_tokens; t++)
         sum += c->logp[t];
     ls_tokenizer_decode(tokenizer, c->ids, c->n_tokens, false, &text);
-    ls_str_appendf(&line, "{\"row\": %lld, \"sample\": %d, \"prompt\": ", (long long)c->prompt + 1, c->sample);
+    ls_str_appendf(&line, "{\"row\": %lld, \"sample\": %d, \"prompt\": ", (long long)c->prompt + 1,
+                   c->sample);
     ls_str_append_json(&line, prompt, strlen(prompt));
     ls_str_append(&line, ", \"completion\": ");
     ls_str_append_json(&line, text.data, text.len);
-    ls_str_appendf(&line, ", \"finish_reason\": \"%s\", \"n_tokens\": %d, \"logp\": %s, \"token_ids\": [",
-                   c->finish == LS_FINISH_STOP ? "stop" : "length", c->n_tokens, ls_format_double(number, sum));
+    ls_str_appendf(&line,
+                   ", \"finish_reason\": \"%s\", \"n_tokens\": %d, \"logp\": %s, \"token_ids\": [",
+                   c->finish == LS_FINISH_STOP ? "stop" : "length", c->n_tokens,
+                   ls_format_double(number, sum));
     for (int32_t t = 0; t < c->n_tokens; t++)
         ls_str_appendf(&line, "%s%d", t ? ", " : "", c->ids[t]);
     ls_str_append(&line, "], \"logps\": [");
@@ -29,8 +33,9 @@ static void emit(const ls_completion *c, const char *prompt, const ls_tokenizer 
     ls_str_release(&text);
 }
 
-static leash_status run_prompts(ls_session *session, const leash_settings *settings, const ls_prompt *prompts, const char *const *texts,
-                                int64_t n, int64_t longest, const leash_events *events)
+static leash_status run_prompts(ls_session *session, const leash_settings *settings,
+                                const ls_prompt *prompts, const char *const *texts, int64_t n,
+                                int64_t longest, const leash_events *events)
 {
     const ls_run_options *o = &settings->options;
     int32_t eos = ls_tokenizer_eos(session->source.tokenizer);
@@ -46,11 +51,13 @@ static leash_status run_prompts(ls_session *session, const leash_settings *setti
     ls_rollout rollout;
     LS_TRY(ls_engine_run(session->engine, &request, &session->work, &rollout));
     for (int64_t i = 0; i < rollout.n_completions; i++)
-        emit(&rollout.completions[i], texts[rollout.completions[i].prompt], session->source.tokenizer, events);
+        emit(&rollout.completions[i], texts[rollout.completions[i].prompt],
+             session->source.tokenizer, events);
     return LEASH_OK;
 }
 
-static leash_status run_dataset(ls_session *session, const leash_settings *settings, const leash_events *events)
+static leash_status run_dataset(ls_session *session, const leash_settings *settings,
+                                const leash_events *events)
 {
     const ls_run_options *o = &settings->options;
     ls_data_options data = o->data;
@@ -60,18 +67,22 @@ static leash_status run_dataset(ls_session *session, const leash_settings *setti
     ls_prompt *prompts = ls_malloc((size_t)set.n_rows * sizeof *prompts);
     const char **texts = ls_malloc((size_t)set.n_rows * sizeof *texts);
     for (int64_t i = 0; i < set.n_rows; i++) {
-        prompts[i] = (ls_prompt){.ids = set.rows[i].ids, .n_ids = set.rows[i].n_prompt, .prompt_id = (uint32_t)i,
+        prompts[i] = (ls_prompt){.ids = set.rows[i].ids,
+                                 .n_ids = set.rows[i].n_prompt,
+                                 .prompt_id = (uint32_t)i,
                                  .n_samples = (int32_t)o->rl.num_generations};
         texts[i] = set.rows[i].prompt;
     }
-    leash_status status = run_prompts(session, settings, prompts, texts, set.n_rows, set.max_prompt, events);
+    leash_status status =
+        run_prompts(session, settings, prompts, texts, set.n_rows, set.max_prompt, events);
     ls_free(prompts);
     ls_free(texts);
     ls_dataset_release(&set);
     return status;
 }
 
-static leash_status run_prompt(ls_session *session, const leash_settings *settings, const char *text, const leash_events *events)
+static leash_status run_prompt(ls_session *session, const leash_settings *settings,
+                               const char *text, const leash_events *events)
 {
     int32_t *ids = NULL;
     int64_t n = 0, capacity = 0;
@@ -81,23 +92,29 @@ static leash_status run_prompt(ls_session *session, const leash_settings *settin
         ids[n++] = bos;
         capacity = 1;
     }
-    leash_status status = ls_tokenizer_encode(session->source.tokenizer, text, strlen(text), &ids, &n, &capacity);
-    ls_prompt prompt = {.ids = ids, .n_ids = (int32_t)n, .n_samples = (int32_t)settings->options.rl.num_generations};
+    leash_status status =
+        ls_tokenizer_encode(session->source.tokenizer, text, strlen(text), &ids, &n, &capacity);
+    ls_prompt prompt = {.ids = ids,
+                        .n_ids = (int32_t)n,
+                        .n_samples = (int32_t)settings->options.rl.num_generations};
     if (status == LEASH_OK)
         status = run_prompts(session, settings, &prompt, &text, 1, n, events);
     ls_free(ids);
     return status;
 }
 
-leash_status leash_generate(leash_settings *settings, const char *prompt, const leash_events *events)
+leash_status leash_generate(leash_settings *settings, const char *prompt,
+                            const leash_events *events)
 {
     const ls_data_options *data = &settings->options.data;
     LS_TRY(ls_settings_derive(settings, "generate"));
     if (!prompt && !data->dataset[0] && !data->task[0])
-        return ls_fail(LEASH_USAGE, "nothing to complete: give --prompt TEXT, --dataset a JSONL file with prompts, or --task a name");
+        return ls_fail(LEASH_USAGE, "nothing to complete: give --prompt TEXT, --dataset a JSONL "
+                                    "file with prompts, or --task a name");
     ls_session session;
     LS_TRY(ls_session_open(&session, settings));
-    leash_status status = prompt ? run_prompt(&session, settings, prompt, events) : run_dataset(&session, settings, events);
+    leash_status status = prompt ? run_prompt(&session, settings, prompt, events)
+                                 : run_dataset(&session, settings, events);
     ls_session_close(&session);
     return status;
 }

@@ -8,7 +8,8 @@
 /* Rows that go through the model at once. */
 #define SCORE_ROWS 64
 
-static void emit(const ls_sequences *s, int64_t i, const ls_example *example, const leash_events *events)
+static void emit(const ls_sequences *s, int64_t i, const ls_example *example,
+                 const leash_events *events)
 {
     ls_str line = LS_STR_INIT;
     char number[32];
@@ -24,16 +25,19 @@ static void emit(const ls_sequences *s, int64_t i, const ls_example *example, co
         ls_str_appendf(&line, "%s%d", t > first ? ", " : "", ids[s->target_pos[t]]);
     ls_str_append(&line, "], \"logps\": [");
     for (int64_t t = first; t < end; t++) {
-        ls_str_appendf(&line, "%s%s", t > first ? ", " : "", ls_format_double(number, (double)s->logp[t]));
+        ls_str_appendf(&line, "%s%s", t > first ? ", " : "",
+                       ls_format_double(number, (double)s->logp[t]));
         sum += (double)s->logp[t];
     }
     ls_str_appendf(&line, "], \"sum\": %s", ls_format_double(number, sum));
-    ls_str_appendf(&line, ", \"mean\": %s}", ls_format_double(number, end > first ? sum / (double)(end - first) : 0));
+    ls_str_appendf(&line, ", \"mean\": %s}",
+                   ls_format_double(number, end > first ? sum / (double)(end - first) : 0));
     events->on_row(events->user, line.data);
     ls_str_release(&line);
 }
 
-static leash_status score_rows(ls_session *session, const leash_settings *settings, const ls_dataset *set, const leash_events *events)
+static leash_status score_rows(ls_session *session, const leash_settings *settings,
+                               const ls_dataset *set, const leash_events *events)
 {
     ls_sequences s;
     ls_sequences_init(&s, &session->run, SCORE_ROWS, (int64_t)SCORE_ROWS * set->max_tokens);
@@ -42,7 +46,8 @@ static leash_status score_rows(ls_session *session, const leash_settings *settin
         ls_sequences_clear(&s);
         for (int64_t i = first; i < end; i++)
             (void)ls_sequences_add(&s, set->rows[i].ids, set->rows[i].n_tokens, set->rows[i].mask);
-        ls_sequences_score(session->model, &session->work, &s, settings->options.sampling.temperature,
+        ls_sequences_score(session->model, &session->work, &s,
+                           settings->options.sampling.temperature,
                            settings->options.train.per_device_train_batch_size, s.logp, NULL);
         int64_t bad = ls_first_not_finite(s.logp, s.n_targets);
         if (bad >= 0)
@@ -51,7 +56,8 @@ static leash_status score_rows(ls_session *session, const leash_settings *settin
         for (int64_t i = first; i < end; i++)
             emit(&s, i - first, &set->rows[i], events);
         if (events->should_stop && events->should_stop())
-            return ls_fail(LEASH_INTERRUPTED, "stopped after %lld of %lld rows", (long long)end, (long long)set->n_rows);
+            return ls_fail(LEASH_INTERRUPTED, "stopped after %lld of %lld rows", (long long)end,
+                           (long long)set->n_rows);
     }
     return LEASH_OK;
 }
@@ -61,7 +67,9 @@ leash_status leash_score(leash_settings *settings, const leash_events *events)
     const ls_run_options *o = &settings->options;
     LS_TRY(ls_settings_derive(settings, "score"));
     if (!o->data.dataset[0] == !o->data.task[0])
-        return ls_fail(LEASH_USAGE, "give one of --dataset (a JSONL file with prompt and completion, or text) and --task");
+        return ls_fail(
+            LEASH_USAGE,
+            "give one of --dataset (a JSONL file with prompt and completion, or text) and --task");
     if (o->sampling.temperature <= 0)
         return ls_fail(LEASH_USAGE, "temperature = 0 has no log-probabilities: give more than 0");
     ls_session session;
@@ -69,10 +77,13 @@ leash_status leash_score(leash_settings *settings, const leash_events *events)
     LS_TRY(ls_session_open(&session, settings));
     ls_data_options data = o->data;
     data.packing = data.shuffle_dataset = false;
-    leash_status status = ls_dataset_load(&set, &data, session.source.tokenizer, false, (uint64_t)o->train.seed);
+    leash_status status =
+        ls_dataset_load(&set, &data, session.source.tokenizer, false, (uint64_t)o->train.seed);
     if (status == LEASH_OK) {
         if (set.max_tokens > session.source.config.max_position_embeddings)
-            status = ls_fail(LEASH_DATA, "%s: the longest row has %d tokens, the model's context is %lld", set.name, (int)set.max_tokens,
+            status = ls_fail(LEASH_DATA,
+                             "%s: the longest row has %d tokens, the model's context is %lld",
+                             set.name, (int)set.max_tokens,
                              (long long)session.source.config.max_position_embeddings);
         else
             status = score_rows(&session, settings, &set, events);

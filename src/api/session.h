@@ -14,7 +14,8 @@ typedef struct ls_session {
 } ls_session;
 
 leash_status ls_session_open(ls_session *session, const leash_settings *settings) LEASH_MUST_USE;
-leash_status ls_session_open_engine(ls_session *session, const leash_settings *settings, int64_t max_length) LEASH_MUST_USE;
+leash_status ls_session_open_engine(ls_session *session, const leash_settings *settings,
+                                    int64_t max_length) LEASH_MUST_USE;
 void ls_session_close(ls_session *session);
 
 #endif

@@ -68,7 +68,10 @@ leash_status ls_settings_derive(leash_settings *s, const char *command)
     }
     if (!o->log.output_dir[0]) {
         char path[LS_PATH_MAX];
-        LS_TRY(ls_config_set(s->config, "output_dir", ls_path_join(path, "runs", command), LS_FROM_DERIVED, "command"));
+        LS_TRY(ls_config_set(s->config, "output_dir", ls_path_join(path, "runs", command),
+                             LS_FROM_DERIVED, "command"));
     }
+    if (strcmp(command, "generate") == 0 && !ls_config_is_set(s->config, "num_generations"))
+        LS_TRY(ls_config_set(s->config, "num_generations", "1", LS_FROM_DERIVED, "command"));
     return LEASH_OK;
 }

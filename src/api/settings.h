@@ -12,7 +12,8 @@ struct leash_settings {
     ls_str yaml;
 };
 
-/* Values that follow from others: the task's verifier as reward, the run's directory.  Called before work begins. */
+/* Values that follow from others: the task's verifier as reward, the run's directory, and for
+ * "generate" one completion of a prompt.  Called before work begins. */
 leash_status ls_settings_derive(leash_settings *settings, const char *command) LEASH_MUST_USE;
 
 #endif

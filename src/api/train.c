@@ -34,7 +34,10 @@ leash_status leash_train(leash_settings *settings, const leash_events *events)
 {
     static const leash_events none = {0};
     forward f = {.events = events ? events : &none, .json = LS_STR_INIT};
-    ls_train_hooks hooks = {.user = &f, .should_stop = f.events->should_stop, .on_step = on_step, .on_progress = on_progress};
+    ls_train_hooks hooks = {.user = &f,
+                            .should_stop = f.events->should_stop,
+                            .on_step = on_step,
+                            .on_progress = on_progress};
     LS_TRY(ls_settings_derive(settings, "train"));
     ls_str_reserve(&f.json, JSON_ROOM);
     leash_status status = ls_run_train(settings->config, &settings->options, &hooks);
@@ -42,40 +45,49 @@ leash_status leash_train(leash_settings *settings, const leash_events *events)
     return status;
 }
 
-/* Memory that is no arena: the program, its libraries, stacks, scratch of the kernels, small heap blocks.  Measured: 3.3e6 to 4.5e6
- * with 1 to 8 threads and models of 200 thousand to 15 million parameters. */
+/* Memory that is no arena: the program, its libraries, stacks, scratch of the kernels, small heap
+ * blocks.  Measured: 3.3e6 to 4.5e6 with 1 to 8 threads and models of 200 thousand to 15 million
+ * parameters. */
 #define PROGRAM_BYTES (4e6)
 
 static void plan_text(ls_str *out, const ls_run_cost *c, double total)
 {
     char a[32], b[32];
-    ls_str_appendf(out, "model        %s parameters, sequences of up to %lld tokens\n", ls_format_count(a, (double)c->n_params),
-                   (long long)c->max_length);
-    ls_str_appendf(out, "run          %lld steps of %lld sequences, %lld update%s each\n\n", (long long)c->n_steps,
-                   (long long)c->step_sequences, (long long)c->step_updates, c->step_updates == 1 ? "" : "s");
+    ls_str_appendf(out, "model        %s parameters, sequences of up to %lld tokens\n",
+                   ls_format_count(a, (double)c->n_params), (long long)c->max_length);
+    ls_str_appendf(out, "run          %lld steps of %lld sequences, %lld update%s each\n\n",
+                   (long long)c->n_steps, (long long)c->step_sequences, (long long)c->step_updates,
+                   c->step_updates == 1 ? "" : "s");
     ls_str_append(out, "memory\n");
     for (int role = 0; role < LS_ROLE_COUNT; role++)
-        ls_str_appendf(out, "  %-12s %12s\n", ls_role_names[role], ls_format_bytes(a, (double)c->bytes[role]));
-    ls_str_appendf(out, "  %-12s %12s\n  %-12s %12s\n", "data", ls_format_bytes(a, (double)c->data_bytes), "program",
+        ls_str_appendf(out, "  %-12s %12s\n", ls_role_names[role],
+                       ls_format_bytes(a, (double)c->bytes[role]));
+    ls_str_appendf(out, "  %-12s %12s\n  %-12s %12s\n", "data",
+                   ls_format_bytes(a, (double)c->data_bytes), "program",
                    ls_format_bytes(b, PROGRAM_BYTES));
     ls_str_appendf(out, "  %-12s %12s\n\n", "total", ls_format_bytes(a, total));
     ls_str_append(out, "FLOPs of a step with sequences of full length\n");
-    ls_str_appendf(out, "  %-12s %12s\n  %-12s %12s\n", "rollout", ls_format_count(a, c->rollout_flops), "reference",
+    ls_str_appendf(out, "  %-12s %12s\n  %-12s %12s\n", "rollout",
+                   ls_format_count(a, c->rollout_flops), "reference",
                    ls_format_count(b, c->reference_flops));
     ls_str_appendf(out, "  %-12s %12s\n", "training", ls_format_count(a, c->train_flops));
 }
 
 static void plan_json(ls_str *out, const ls_run_cost *c, double total)
 {
-    ls_str_appendf(out, "{\"parameters\": %lld, \"steps\": %lld, \"step_sequences\": %lld, \"step_updates\": %lld, \"max_length\": %lld",
-                   (long long)c->n_params, (long long)c->n_steps, (long long)c->step_sequences, (long long)c->step_updates,
-                   (long long)c->max_length);
+    ls_str_appendf(out,
+                   "{\"parameters\": %lld, \"steps\": %lld, \"step_sequences\": %lld, "
+                   "\"step_updates\": %lld, \"max_length\": %lld",
+                   (long long)c->n_params, (long long)c->n_steps, (long long)c->step_sequences,
+                   (long long)c->step_updates, (long long)c->max_length);
     ls_str_append(out, ", \"bytes\": {");
     for (int role = 0; role < LS_ROLE_COUNT; role++)
         ls_str_appendf(out, "\"%s\": %zu, ", ls_role_names[role], c->bytes[role]);
-    ls_str_appendf(out, "\"data\": %zu, \"program\": %.0f, \"total\": %.0f}", c->data_bytes, PROGRAM_BYTES, total);
-    ls_str_appendf(out, ", \"flops\": {\"rollout\": %.6g, \"reference\": %.6g, \"training\": %.6g}}", c->rollout_flops, c->reference_flops,
-                   c->train_flops);
+    ls_str_appendf(out, "\"data\": %zu, \"program\": %.0f, \"total\": %.0f}", c->data_bytes,
+                   PROGRAM_BYTES, total);
+    ls_str_appendf(out,
+                   ", \"flops\": {\"rollout\": %.6g, \"reference\": %.6g, \"training\": %.6g}}",
+                   c->rollout_flops, c->reference_flops, c->train_flops);
 }
 
 leash_status leash_plan(char **text, char **json, leash_settings *settings)

@@ -1,5 +1,5 @@
-/* Functions that may not appear in this project: included by every layer through base/compiler checks in script/lint, and by
- * files that want the compiler to refuse them. */
+/* Functions that may not appear in this project: included by every layer through base/compiler
+ * checks in script/lint, and by files that want the compiler to refuse them. */
 #ifndef LS_BASE_BANNED_H
 #define LS_BASE_BANNED_H
 

@@ -1,7 +1,8 @@
 /* Files that are whole or absent.
  *
- * Writers build a temporary sibling, fsync it, rename it and fsync the directory; a crash at any moment leaves the old file or
- * the new one.  Errors name the path and the system's reason; LEASH_IO unless said. */
+ * Writers build a temporary sibling, fsync it, rename it and fsync the directory; a crash at any
+ * moment leaves the old file or the new one.  Errors name the path and the system's reason;
+ * LEASH_IO unless said. */
 #ifndef LS_BASE_FILE_H
 #define LS_BASE_FILE_H
 
@@ -10,27 +11,31 @@
 #include "base/err.h"
 #include "base/str.h"
 
-/* "cannot <verb> <path>: <reason of the errno> (<remedy>)", LEASH_IO: for every module that meets an errno at a path. */
+/* "cannot <verb> <path>: <reason of the errno> (<remedy>)", LEASH_IO: for every module that meets
+ * an errno at a path. */
 leash_status ls_fail_path(const char *verb, const char *path, int error);
 
 /* Appends the whole file to `out`.  A missing file is LEASH_IO with "no such file". */
 leash_status ls_file_read(ls_str *out, const char *path) LEASH_MUST_USE;
 leash_status ls_file_write_atomic(const char *path, const void *data, size_t n) LEASH_MUST_USE;
-/* Writes and fsyncs a new file (no temporary name): for files inside a directory that is itself renamed at the end. */
+/* Writes and fsyncs a new file (no temporary name): for files inside a directory that is itself
+ * renamed at the end. */
 leash_status ls_file_write_synced(const char *path, const void *data, size_t n) LEASH_MUST_USE;
 /* The same for a file made of pieces. */
 typedef struct ls_piece {
     const void *data;
     size_t n;
 } ls_piece;
-leash_status ls_file_write_pieces_synced(const char *path, const ls_piece *pieces, int64_t n) LEASH_MUST_USE;
+leash_status ls_file_write_pieces_synced(const char *path, const ls_piece *pieces,
+                                         int64_t n) LEASH_MUST_USE;
 bool ls_file_exists(const char *path);
 bool ls_dir_exists(const char *path);
-int64_t ls_file_size(const char *path); /* -1 when missing */
+int64_t ls_file_size(const char *path);                      /* -1 when missing */
 leash_status ls_dir_make(const char *path) LEASH_MUST_USE;   /* with parents; existing is fine */
 leash_status ls_dir_remove(const char *path) LEASH_MUST_USE; /* with contents; missing is fine */
 leash_status ls_dir_sync(const char *path) LEASH_MUST_USE;
-leash_status ls_parent_sync(const char *path) LEASH_MUST_USE; /* ls_dir_sync of the directory that holds path */
+/* ls_dir_sync of the directory that holds path */
+leash_status ls_parent_sync(const char *path) LEASH_MUST_USE;
 /* rename + fsync of the parent directory. */
 leash_status ls_path_rename(const char *from, const char *to) LEASH_MUST_USE;
 /* Sorted names (without . and ..) of a directory; free with ls_names_free. */
@@ -48,8 +53,8 @@ typedef struct ls_map {
 leash_status ls_map_open(ls_map *map, const char *path) LEASH_MUST_USE;
 void ls_map_close(ls_map *map);
 
-/* Exclusive lock on `path` (created), holding host, process id and start time as text.  Errors: LEASH_BUSY with the holder's
- * text.  The lock ends with the process however it ends. */
+/* Exclusive lock on `path` (created), holding host, process id and start time as text.  Errors:
+ * LEASH_BUSY with the holder's text.  The lock ends with the process however it ends. */
 typedef struct ls_lock {
     int fd;
 } ls_lock;

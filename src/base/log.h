@@ -1,4 +1,5 @@
-/* Messages on the way.  Nothing below cli/ prints: it logs, and whoever runs the library decides where lines go. */
+/* Messages on the way.  Nothing below cli/ prints: it logs, and whoever runs the library decides
+ * where lines go. */
 #ifndef LS_BASE_LOG_H
 #define LS_BASE_LOG_H
 

@@ -130,7 +130,8 @@ void ls_arena_release(ls_arena *arena)
     *arena = (ls_arena){.name = arena->name};
 }
 
-/* Makes the addresses up to `end` usable; memory comes with the first touch.  Returns 0 or an errno. */
+/* Makes the addresses up to `end` usable; memory comes with the first touch.  Returns 0 or an
+ * errno. */
 static int open_up_to(ls_arena *arena, size_t end)
 {
     end = end < arena->reserved ? end : arena->reserved;
@@ -155,7 +156,8 @@ static int grow(ls_arena *arena, size_t bytes)
     return open_up_to(arena, round_up(end > bytes ? end : bytes, LEAST_GROWTH));
 }
 
-/* Keeps what the pages hold; a kernel that is out of memory ends the process here and not in a step. */
+/* Keeps what the pages hold; a kernel that is out of memory ends the process here and not in a
+ * step. */
 LS_NO_ASAN static void touch_pages(unsigned char *start, size_t bytes, size_t page)
 {
     for (size_t i = 0; i < bytes; i += page) {

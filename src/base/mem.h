@@ -1,16 +1,19 @@
 /* Memory by lifetime: arenas for everything with a size, a counted heap for the small rest.
  *
- * An arena reserves a range of addresses once and backs it with memory as it grows, so pointers never move and pages that
- * were touched once are reused by every later step.  Lifetimes nest by mark and rewind:
+ * An arena reserves a range of addresses once and backs it with memory as it grows, so pointers
+ * never move and pages that were touched once are reused by every later step.  Lifetimes nest by
+ * mark and rewind:
  *
  *     ls_arena_mark m = ls_arena_get_mark(&pass);   ... allocate ...   ls_arena_rewind(&pass, m);
  *
- * A dry arena never commits memory ahead: with the null kernel backend, which touches no array, it measures how much a step
- * will need.  Structs that the host writes into it (tensors, records, page tables) cost the pages they touch.
- * `peak` is what the plan prints and what the tests compare with.
+ * A dry arena never commits memory ahead: with the null kernel backend, which touches no array, it
+ * measures how much a step will need.  Structs that the host writes into it (tensors, records, page
+ * tables) cost the pages they touch.  `peak` is what the plan prints and what the tests compare
+ * with.
  *
- * Nothing here returns NULL: when the kernel refuses memory the handler set by ls_memory_set_handler is called with a text
- * (the program prints it and ends with code 1), and after it, abort. */
+ * Nothing here returns NULL: when the kernel refuses memory the handler set by
+ * ls_memory_set_handler is called with a text (the program prints it and ends with code 1), and
+ * after it, abort. */
 #ifndef LS_BASE_MEM_H
 #define LS_BASE_MEM_H
 
@@ -36,13 +39,15 @@ leash_status ls_arena_init_dry(ls_arena *arena, const char *name) LEASH_MUST_USE
 void ls_arena_release(ls_arena *arena);
 /* 64-byte aligned, contents undefined.  bytes 0 gives a valid pointer. */
 void *ls_arena_alloc(ls_arena *arena, size_t bytes);
-void *ls_arena_zalloc(ls_arena *arena, size_t bytes); /* zeroed, in a dry arena without using memory */
+/* zeroed, in a dry arena without using memory */
+void *ls_arena_zalloc(ls_arena *arena, size_t bytes);
 float *ls_arena_floats(ls_arena *arena, int64_t count);
 int32_t *ls_arena_ints(ls_arena *arena, int64_t count);
 char *ls_arena_strdup(ls_arena *arena, const char *text);
 ls_arena_mark ls_arena_get_mark(const ls_arena *arena);
 void ls_arena_rewind(ls_arena *arena, ls_arena_mark mark);
-/* Puts memory behind the first `bytes` now, page by page, so that neither growth nor the end of memory happens in a step. */
+/* Puts memory behind the first `bytes` now, page by page, so that neither growth nor the end of
+ * memory happens in a step. */
 leash_status ls_arena_commit(ls_arena *arena, size_t bytes) LEASH_MUST_USE;
 
 /* The heap.  Every call is counted; the pointers go to ls_free (NULL is allowed). */
@@ -53,7 +58,8 @@ char *ls_strdup(const char *text);
 void ls_free(void *pointer);
 /* Calls of malloc, calloc and realloc, plus arena growths, since the start of the process. */
 uint64_t ls_memory_events(void);
-/* a*b; aborts with both values when it overflows (sizes that come from files are checked before). */
+/* a*b; aborts with both values when it overflows (sizes that come from files are checked
+ * before). */
 size_t ls_mul_size(size_t a, size_t b);
 /* Peak resident set of this process in bytes, from the kernel. */
 int64_t ls_memory_peak_rss(void);

@@ -1,8 +1,10 @@
-/* exp, log, tanh, sin and cos in float: our own polynomials, so that every instruction set gives the same bits.
+/* exp, log, tanh, sin and cos in float: our own polynomials, so that every instruction set gives
+ * the same bits.
  *
- * The scalar functions here are the specification; vector forms in kernels/ repeat the same operations in the same order.
- * Only IEEE operations (+, -, *, /, sqrt, fma, rounding to integer, exponent bits) appear, so the bits are fixed.
- * Accuracy: at most 2 units in the last place over the stated range (tests/unit/base/test_vmath.c prints the worst). */
+ * The scalar functions here are the specification; vector forms in kernels/ repeat the same
+ * operations in the same order.  Only IEEE operations (+, -, *, /, sqrt, fma, rounding to integer,
+ * exponent bits) appear, so the bits are fixed.  Accuracy: at most 2 units in the last place over
+ * the stated range (tests/unit/base/test_vmath.c prints the worst). */
 #ifndef LS_BASE_VMATH_H
 #define LS_BASE_VMATH_H
 

@@ -1,5 +1,5 @@
-/* leash bench [--model SHAPE]: training and decoding speed of a built-in shape on this machine, in tokens and GFLOP/s. */
-#include <stdio.h>
+/* leash bench [--model SHAPE]: training and decoding speed of a built-in shape on this machine, in
+ * tokens and GFLOP/s. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -50,10 +50,11 @@ static leash_status bench_decode(machine *m, int64_t slots)
     for (int32_t i = 0; i < PROMPT; i++)
         ids[i] = 1 + i;
     ls_prompt prompt = {.ids = ids, .n_ids = PROMPT, .n_samples = (int32_t)slots};
-    ls_rollout_request request = {.prompts = &prompt,
-                                  .n_prompts = 1,
-                                  .sampling = {.temperature = 1, .top_p = 1, .max_completion_length = NEW_TOKENS},
-                                  .purpose = LS_RNG_SAMPLE};
+    ls_rollout_request request = {
+        .prompts = &prompt,
+        .n_prompts = 1,
+        .sampling = {.temperature = 1, .top_p = 1, .max_completion_length = NEW_TOKENS},
+        .purpose = LS_RNG_SAMPLE};
     double best = 1e30;
     for (int round = 0; round < 3; round++) {
         ls_rollout rollout;
@@ -63,8 +64,9 @@ static leash_status bench_decode(machine *m, int64_t slots)
         best = rollout.seconds < best ? rollout.seconds : best;
     }
     double tokens = (double)(slots * NEW_TOKENS);
-    printf("decode   %4lld slots   %10.0f tok/s   %8.3f ms a step   %7.1f GFLOP/s\n", (long long)slots, tokens / best,
-           1e3 * best / NEW_TOKENS, 2e-9 * (double)m->model->n_params * tokens / best);
+    ls_print("decode   %4lld slots   %10.0f tok/s   %8.3f ms a step   %7.1f GFLOP/s\n",
+             (long long)slots, tokens / best, 1e3 * best / NEW_TOKENS,
+             2e-9 * (double)m->model->n_params * tokens / best);
     ls_arena_rewind(&m->run, mark);
     return LEASH_OK;
 }
@@ -105,8 +107,9 @@ static void bench_train(machine *m, int64_t n_seqs, int64_t length)
         best = seconds < best ? seconds : best;
         ls_arena_rewind(&m->work, work);
     }
-    printf("train  %lld x %lld     %10.0f tok/s   %8.3f ms a step   %7.1f GFLOP/s\n", (long long)n_seqs, (long long)length,
-           (double)(n_seqs * length) / best, 1e3 * best, 1e-9 * m->dev.counters.flops / best);
+    ls_print("train  %lld x %lld     %10.0f tok/s   %8.3f ms a step   %7.1f GFLOP/s\n",
+             (long long)n_seqs, (long long)length, (double)(n_seqs * length) / best, 1e3 * best,
+             1e-9 * m->dev.counters.flops / best);
     ls_arena_rewind(&m->run, mark);
 }
 
@@ -118,8 +121,9 @@ static leash_status bench(const leash_settings *settings)
     leash_status status = open_machine(&m, &settings->options, shape);
     if (status == LEASH_OK) {
         char count[32];
-        printf("%s: %s parameters, kernels %s, %d threads\n", shape, ls_format_count(count, (double)m.model->n_params), m.dev.k->name,
-               ls_pool_size(m.dev.pool));
+        ls_print("%s: %s parameters, kernels %s, %d threads\n", shape,
+                 ls_format_count(count, (double)m.model->n_params), m.dev.k->name,
+                 ls_pool_size(m.dev.pool));
         for (size_t i = 0; status == LEASH_OK && i < LS_COUNT(slots); i++)
             status = bench_decode(&m, slots[i]);
         if (status == LEASH_OK)
@@ -131,16 +135,10 @@ static leash_status bench(const leash_settings *settings)
 
 leash_status ls_cmd_bench(const ls_command *self, int argc, char **argv)
 {
-    leash_settings *settings = NULL;
-    const char **rest = ls_malloc(((size_t)argc + 1) * sizeof *rest);
-    int n_rest = 0;
-    bool is_done = false;
-    leash_status status = ls_cli_settings(&settings, self, NULL, argc, argv, rest, &n_rest, &is_done);
-    if (status == LEASH_OK && !is_done)
-        status = ls_cli_no_arguments(self, n_rest, rest);
-    if (status == LEASH_OK && !is_done)
-        status = bench(settings);
-    leash_settings_free(settings);
-    ls_free(rest);
+    ls_invocation inv;
+    leash_status status = ls_cli_open_plain(&inv, self, NULL, argc, argv);
+    if (status == LEASH_OK && !inv.is_done)
+        status = bench(inv.settings);
+    ls_cli_close(&inv);
     return status;
 }

@@ -1,5 +1,4 @@
 /* leash data show: the data doctor. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,16 +27,16 @@ static leash_status show(const leash_settings *settings, const look *l)
     if (!o->data.dataset[0] == !o->data.task[0])
         return ls_fail(LEASH_USAGE, "give one of --dataset (a JSONL file) and --task");
     LS_TRY(open_tokenizer(&source, settings));
-    leash_status status = ls_dataset_load(&set, &o->data, source.tokenizer, ls_run_has_rollouts(o), (uint64_t)o->train.seed);
+    leash_status status = ls_dataset_load(&set, &o->data, source.tokenizer, ls_run_has_rollouts(o),
+                                          (uint64_t)o->train.seed);
     if (status == LEASH_OK) {
         ls_str text = LS_STR_INIT;
         bool colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
         if (!l->wants_json)
-            ls_dataset_show(&set, source.tokenizer, l->first - 1, l->count, colour, ls_cli_columns(), &text);
+            ls_dataset_show(&set, source.tokenizer, l->first - 1, l->count, colour,
+                            ls_cli_columns(), &text);
         ls_dataset_summary(&set, l->wants_json, &text);
-        fputs(text.data, stdout);
-        if (l->wants_json)
-            putchar('\n');
+        ls_print("%s%s", text.data, l->wants_json ? "\n" : "");
         ls_str_release(&text);
         ls_dataset_release(&set);
     }
@@ -52,7 +51,8 @@ static leash_status parse_look(look *l, int *argc, char **argv)
     LS_TRY(ls_cli_take_value(&first, argc, argv, "--first"));
     LS_TRY(ls_cli_take_value(&count, argc, argv, "--rows"));
     if (first && (!ls_parse_int64(first, &l->first) || l->first < 1))
-        return ls_fail(LEASH_USAGE, "--first: expected the number of a row, from 1, found '%s'", first);
+        return ls_fail(LEASH_USAGE, "--first: expected the number of a row, from 1, found '%s'",
+                       first);
     if (count && (!ls_parse_int64(count, &l->count) || l->count < 0))
         return ls_fail(LEASH_USAGE, "--rows: expected a number of rows, found '%s'", count);
     return LEASH_OK;
@@ -60,21 +60,18 @@ static leash_status parse_look(look *l, int *argc, char **argv)
 
 leash_status ls_cmd_data(const ls_command *self, int argc, char **argv)
 {
-    leash_settings *settings = NULL;
-    const char **rest = ls_malloc(((size_t)argc + 1) * sizeof *rest);
-    int n_rest = 0;
-    bool is_done = false;
+    ls_invocation inv = {0};
     look l;
     leash_status status = parse_look(&l, &argc, argv);
     if (status == LEASH_OK)
-        status = ls_cli_settings(&settings, self, NULL, argc, argv, rest, &n_rest, &is_done);
-    if (status == LEASH_OK && !is_done) {
-        if (n_rest != 1 || strcmp(rest[0], "show") != 0)
-            status = ls_fail(LEASH_USAGE, "leash data show [--first N] [--rows N] [--json] --dataset FILE.jsonl | --task NAME");
+        status = ls_cli_open(&inv, self, NULL, argc, argv);
+    if (status == LEASH_OK && !inv.is_done) {
+        if (inv.n_rest != 1 || strcmp(inv.rest[0], "show") != 0)
+            status = ls_fail(LEASH_USAGE, "leash data show [--first N] [--rows N] [--json] "
+                                          "--dataset FILE.jsonl | --task NAME");
         else
-            status = show(settings, &l);
+            status = show(inv.settings, &l);
     }
-    leash_settings_free(settings);
-    ls_free(rest);
+    ls_cli_close(&inv);
     return status;
 }

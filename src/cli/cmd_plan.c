@@ -1,32 +1,31 @@
 /* leash plan [pretrain|sft|grpo]: what a run needs, before it starts. */
-#include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "cli/cli.h"
+
+static leash_status plan(leash_settings *settings, bool wants_json)
+{
+    char *text = NULL, *json = NULL;
+    LS_TRY(leash_plan(&text, &json, settings));
+    ls_print("%s%s", wants_json ? json : text, wants_json ? "\n" : "");
+    leash_free(text);
+    leash_free(json);
+    return LEASH_OK;
+}
 
 leash_status ls_cmd_plan(const ls_command *self, int argc, char **argv)
 {
     static const char *const methods[] = {"pretrain", "sft", "grpo"};
-    leash_settings *settings = NULL;
-    const char **rest = ls_malloc(((size_t)argc + 1) * sizeof *rest), *method = NULL;
-    int n_rest = 0;
-    bool is_done = false, wants_json = ls_cli_take_flag(&argc, argv, "--json");
-    for (size_t i = 0; i < LS_COUNT(methods) && !method; i++)
-        if (ls_cli_take_flag(&argc, argv, methods[i]))
+    bool wants_json = ls_cli_take_flag(&argc, argv, "--json");
+    const char *method = NULL;
+    ls_invocation inv;
+    for (size_t i = 0; i < LS_COUNT(methods) && argc > 0; i++)
+        if (strcmp(argv[0], methods[i]) == 0)
             method = methods[i];
-    leash_status status = ls_cli_settings(&settings, self, method, argc, argv, rest, &n_rest, &is_done);
-    if (status == LEASH_OK && !is_done)
-        status = ls_cli_no_arguments(self, n_rest, rest);
-    if (status == LEASH_OK && !is_done) {
-        char *text = NULL, *json = NULL;
-        status = leash_plan(&text, &json, settings);
-        if (status == LEASH_OK)
-            printf("%s%s", wants_json ? json : text, wants_json ? "\n" : "");
-        leash_free(text);
-        leash_free(json);
-    }
-    leash_settings_free(settings);
-    ls_free(rest);
+    int skip = method != NULL;
+    leash_status status = ls_cli_open_plain(&inv, self, method, argc - skip, argv + skip);
+    if (status == LEASH_OK && !inv.is_done)
+        status = plan(inv.settings, wants_json);
+    ls_cli_close(&inv);
     return status;
 }

@@ -1,7 +1,7 @@
-/* leash reward test: judges rows {"completion", "answer", ...} of a JSONL file, or one text, in the foreground. */
+/* leash reward test: judges rows {"completion", "answer", ...} of a JSONL file, or one text, in the
+ * foreground. */
 #include <jansson.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +11,8 @@
 #include "reward/example.h"
 #include "reward/options.h"
 
+static const char usage[] = "leash reward test --reward NAME (--completion TEXT --answer TEXT | "
+                            "--dataset ROWS.jsonl)";
 static const char *const kinds[] = {"ok", "wrong", "cannot judge"};
 
 typedef struct totals {
@@ -21,12 +23,14 @@ static void print_verdict(const ls_verdict *v, ls_strictness strictness, const l
 {
     ls_str shown = LS_STR_INIT;
     ls_str_append_visible(&shown, v->extracted, strlen(v->extracted));
-    printf("  %-8s %-10s %-13s %s%s%s%s\n", strictness == LS_STRICT ? "strict" : "lenient", reward->name, kinds[v->kind], v->reason,
-           v->extracted[0] ? ": '" : "", shown.data, v->extracted[0] ? "'" : "");
+    ls_print("  %-8s %-10s %-13s %s%s%s%s\n", strictness == LS_STRICT ? "strict" : "lenient",
+             reward->name, kinds[v->kind], v->reason, v->extracted[0] ? ": '" : "", shown.data,
+             v->extracted[0] ? "'" : "");
     ls_str_release(&shown);
 }
 
-static void judge(const ls_reward_plan *plan, const ls_reward_input *input, int64_t line, bool wants_json, totals *t)
+static void judge(const ls_reward_plan *plan, const ls_reward_input *input, int64_t line,
+                  bool wants_json, totals *t)
 {
     ls_verdict strict[LS_REWARDS_MAX], lenient[LS_REWARDS_MAX];
     double reward = ls_reward_total(strict, plan, input, LS_STRICT);
@@ -37,17 +41,20 @@ static void judge(const ls_reward_plan *plan, const ls_reward_input *input, int6
     if (wants_json) {
         char number[32];
         ls_str out = LS_STR_INIT;
-        ls_str_appendf(&out, "{\"row\": %lld, \"reward\": %s, \"strict\": \"%s\", \"lenient\": \"%s\", \"extracted\": ", (long long)line,
-                       isnan(reward) ? "null" : ls_format_double(number, reward), kinds[strict[0].kind], kinds[lenient[0].kind]);
+        ls_str_appendf(&out,
+                       "{\"row\": %lld, \"reward\": %s, \"strict\": \"%s\", \"lenient\": \"%s\", "
+                       "\"extracted\": ",
+                       (long long)line, isnan(reward) ? "null" : ls_format_double(number, reward),
+                       kinds[strict[0].kind], kinds[lenient[0].kind]);
         ls_str_append_json(&out, strict[0].extracted, strlen(strict[0].extracted));
         ls_str_append(&out, ", \"reason\": ");
         ls_str_append_json(&out, strict[0].reason, strlen(strict[0].reason));
         ls_str_append_char(&out, '}');
-        puts(out.data);
+        ls_print_row(out.data);
         ls_str_release(&out);
         return;
     }
-    printf("row %lld\n", (long long)line);
+    ls_print("row %lld\n", (long long)line);
     for (int64_t k = 0; k < plan->n; k++) {
         print_verdict(&strict[k], LS_STRICT, plan->reward[k]);
         print_verdict(&lenient[k], LS_LENIENT, plan->reward[k]);
@@ -66,20 +73,25 @@ static const char *column(const json_t *row, const char *name, char **owned)
     return *owned;
 }
 
-static leash_status judge_row(const ls_reward_plan *plan, const char *text, size_t n, const char *path, int64_t line, bool wants_json, totals *t)
+static leash_status judge_row(const ls_reward_plan *plan, const char *text, size_t n,
+                              const char *path, int64_t line, bool wants_json, totals *t)
 {
     json_error_t error;
     json_t *row = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
     if (!row)
-        return ls_fail(LEASH_FORMAT, "%s:%lld:%d: malformed JSON: %s", path, (long long)line, error.column, error.text);
+        return ls_fail(LEASH_FORMAT, "%s:%lld:%d: malformed JSON: %s", path, (long long)line,
+                       error.column, error.text);
     char *owned[3], *columns = json_dumps(row, JSON_COMPACT);
-    const char *completion = column(row, "completion", &owned[0]), *answer = column(row, "answer", &owned[1]);
+    const char *completion = column(row, "completion", &owned[0]),
+               *answer = column(row, "answer", &owned[1]);
     const char *prompt = column(row, "prompt", &owned[2]);
     leash_status status = LEASH_OK;
     if (completion) {
-        ls_example example = {.prompt = prompt ? prompt : "", .completion = "", .answer = answer, .columns = columns};
+        ls_example example = {
+            .prompt = prompt ? prompt : "", .completion = "", .answer = answer, .columns = columns};
         ls_reward_columns numbers;
-        ls_reward_input input = ls_example_reward_input(&example, completion, strlen(completion), &numbers);
+        ls_reward_input input =
+            ls_example_reward_input(&example, completion, strlen(completion), &numbers);
         judge(plan, &input, line, wants_json, t);
     } else {
         status = ls_fail(LEASH_DATA, "%s:%lld: no column 'completion'", path, (long long)line);
@@ -91,7 +103,8 @@ static leash_status judge_row(const ls_reward_plan *plan, const char *text, size
     return status;
 }
 
-static leash_status judge_file(const ls_reward_plan *plan, const char *path, bool wants_json, totals *t)
+static leash_status judge_file(const ls_reward_plan *plan, const char *path, bool wants_json,
+                               totals *t)
 {
     ls_str text = LS_STR_INIT;
     leash_status status = ls_file_read(&text, path);
@@ -106,7 +119,8 @@ static leash_status judge_file(const ls_reward_plan *plan, const char *path, boo
     return status;
 }
 
-static leash_status test(const leash_settings *settings, const char *completion, const char *answer, bool wants_json)
+static leash_status test(const leash_settings *settings, const char *completion, const char *answer,
+                         bool wants_json)
 {
     ls_reward_plan plan;
     totals t = {0};
@@ -118,35 +132,34 @@ static leash_status test(const leash_settings *settings, const char *completion,
         return LEASH_OK;
     }
     if (!path[0])
-        return ls_fail(LEASH_USAGE, "leash reward test --reward NAME (--completion TEXT --answer TEXT | --dataset ROWS.jsonl)");
+        return ls_fail(LEASH_USAGE, "%s", usage);
     LS_TRY(judge_file(&plan, path, wants_json, &t));
     if (t.n == 0)
         return ls_fail(LEASH_DATA, "%s: no rows", path);
     if (!wants_json)
-        printf("\n%-10s %8s %8s %14s\n%-10s %8lld %8lld %14lld\n%-10s %8lld %8lld %14lld\n", "", "ok", "wrong", "cannot judge", "strict",
-               (long long)t.strict[0], (long long)t.strict[1], (long long)t.strict[2], "lenient", (long long)t.lenient[0],
-               (long long)t.lenient[1], (long long)t.lenient[2]);
+        ls_print("\n%-10s %8s %8s %14s\n%-10s %8lld %8lld %14lld\n%-10s %8lld %8lld %14lld\n", "",
+                 "ok", "wrong", "cannot judge", "strict", (long long)t.strict[0],
+                 (long long)t.strict[1], (long long)t.strict[2], "lenient", (long long)t.lenient[0],
+                 (long long)t.lenient[1], (long long)t.lenient[2]);
     return LEASH_OK;
 }
 
 leash_status ls_cmd_reward(const ls_command *self, int argc, char **argv)
 {
-    leash_settings *settings = NULL;
-    const char **rest = ls_malloc(((size_t)argc + 1) * sizeof *rest), *completion = NULL, *answer = NULL;
-    int n_rest = 0;
-    bool is_done = false, wants_json = ls_cli_take_flag(&argc, argv, "--json");
+    ls_invocation inv = {0};
+    const char *completion = NULL, *answer = NULL;
+    bool wants_json = ls_cli_take_flag(&argc, argv, "--json");
     leash_status status = ls_cli_take_value(&completion, &argc, argv, "--completion");
     if (status == LEASH_OK)
         status = ls_cli_take_value(&answer, &argc, argv, "--answer");
     if (status == LEASH_OK)
-        status = ls_cli_settings(&settings, self, NULL, argc, argv, rest, &n_rest, &is_done);
-    if (status == LEASH_OK && !is_done) {
-        if (n_rest != 1 || strcmp(rest[0], "test") != 0)
-            status = ls_fail(LEASH_USAGE, "leash reward test --reward NAME (--completion TEXT --answer TEXT | --dataset ROWS.jsonl)");
+        status = ls_cli_open(&inv, self, NULL, argc, argv);
+    if (status == LEASH_OK && !inv.is_done) {
+        if (inv.n_rest != 1 || strcmp(inv.rest[0], "test") != 0)
+            status = ls_fail(LEASH_USAGE, "%s", usage);
         else
-            status = test(settings, completion, answer, wants_json);
+            status = test(inv.settings, completion, answer, wants_json);
     }
-    leash_settings_free(settings);
-    ls_free(rest);
+    ls_cli_close(&inv);
     return status;
 }

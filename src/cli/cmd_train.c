@@ -2,14 +2,12 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/progress.h"
 
-/* Some figures; they are shown in one line. */
+/* Some figures, the most important first; they are shown in one line. */
 #define NOTE_ROOM ((size_t)256)
 
 typedef struct training {
@@ -44,12 +42,14 @@ static void on_step(void *user, int64_t step, int64_t n_steps, const char *metri
     if (!isnan(number(row, "reward"))) {
         add_figure(note, "reward", number(row, "reward"), "%.3f");
         add_figure(note, "kl", number(row, "kl/seq_k1"), "%.3f");
-        add_figure(note, "len", number(row, "completions/mean_length"), "%.1f");
     } else {
         add_figure(note, "loss", number(row, "loss"), "%.4f");
-        add_figure(note, "tok/s", number(row, "tokens_per_second/train"), "%.0f");
     }
     add_figure(note, "acc", 100 * t->accuracy, "%.1f%%");
+    add_figure(note, "len", number(row, "completions/mean_length"), "%.1f");
+    double rollout = number(row, "tokens_per_second/rollout");
+    add_figure(note, "tok/s", isnan(rollout) ? number(row, "tokens_per_second/train") : rollout,
+               "%.0f");
     ls_progress_step(&t->progress, step, n_steps, note->data);
     json_decref(row);
 }
@@ -57,34 +57,36 @@ static void on_step(void *user, int64_t step, int64_t n_steps, const char *metri
 static void on_progress(void *user, int64_t step, int64_t n_steps, const char *phase, double share)
 {
     training *t = user;
-    ls_progress_draw(&t->progress, step, n_steps, phase, share);
+    ls_progress_draw(&t->progress, step, n_steps, ls_cli_should_stop() ? "stopping" : phase, share);
+}
+
+static leash_status run(leash_settings *settings, const char *label)
+{
+    const ls_log_options *log = &settings->options.log;
+    bool is_asked = ls_config_is_set(settings->config, "logging_steps");
+    training t = {.accuracy = NAN, .note = LS_STR_INIT};
+    leash_events events = {.user = &t,
+                           .should_stop = ls_cli_should_stop,
+                           .on_step = on_step,
+                           .on_progress = on_progress};
+    ls_str_reserve(&t.note, NOTE_ROOM);
+    ls_cli_catch_signals();
+    ls_progress_start(&t.progress, label, true, is_asked ? log->logging_steps : 0);
+    leash_status status = leash_train(settings, &events);
+    ls_progress_end(&t.progress);
+    ls_str_release(&t.note);
+    if (status == LEASH_OK)
+        ls_print("%s/final\n", log->output_dir);
+    return status;
 }
 
 static leash_status train(const ls_command *self, const char *recipe, int argc, char **argv)
 {
-    leash_settings *settings = NULL;
-    const char **rest = ls_malloc(((size_t)argc + 1) * sizeof *rest);
-    int n_rest;
-    bool is_done;
-    leash_status status = ls_cli_settings(&settings, self, recipe, argc, argv, rest, &n_rest, &is_done);
-    if (status == LEASH_OK && !is_done)
-        status = ls_cli_no_arguments(self, n_rest, rest);
-    if (status == LEASH_OK && !is_done)
-        status = ls_settings_derive(settings, self->name);
-    if (status == LEASH_OK && !is_done) {
-        training t = {.accuracy = NAN, .note = LS_STR_INIT};
-        leash_events events = {.user = &t, .should_stop = ls_cli_should_stop, .on_step = on_step, .on_progress = on_progress};
-        ls_str_reserve(&t.note, NOTE_ROOM);
-        ls_cli_catch_signals();
-        ls_progress_start(&t.progress, self->name, settings->options.log.logging_steps);
-        status = leash_train(settings, &events);
-        ls_progress_end(&t.progress);
-        ls_str_release(&t.note);
-        if (status == LEASH_OK)
-            printf("%s/final\n", settings->options.log.output_dir);
-    }
-    leash_settings_free(settings);
-    ls_free(rest);
+    ls_invocation inv;
+    leash_status status = ls_cli_open_plain(&inv, self, recipe, argc, argv);
+    if (status == LEASH_OK && !inv.is_done)
+        status = run(inv.settings, self->name);
+    ls_cli_close(&inv);
     return status;
 }
 

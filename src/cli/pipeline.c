@@ -16,16 +16,20 @@ typedef struct reader {
 
 static leash_status fail_at(const reader *r, const yaml_node_t *node, const char *text)
 {
-    return ls_fail(LEASH_USAGE, "%s:%zu:%zu: %s", r->path, node->start_mark.line + 1, node->start_mark.column + 1, text);
+    return ls_fail(LEASH_USAGE, "%s:%zu:%zu: %s", r->path, node->start_mark.line + 1,
+                   node->start_mark.column + 1, text);
 }
 
 static const char *scalar(const reader *r, const yaml_node_t *node)
 {
-    return node->type == YAML_SCALAR_NODE ? ls_arena_strdup(&r->out->arena, (const char *)node->data.scalar.value) : NULL;
+    return node->type == YAML_SCALAR_NODE
+               ? ls_arena_strdup(&r->out->arena, (const char *)node->data.scalar.value)
+               : NULL;
 }
 
 /* Replaces the setting of the same key, so that a stage's own value wins over the pipeline's. */
-static leash_status add_setting(const reader *r, ls_stage *stage, const yaml_node_t *key, const yaml_node_t *value)
+static leash_status add_setting(const reader *r, ls_stage *stage, const yaml_node_t *key,
+                                const yaml_node_t *value)
 {
     const char *name = scalar(r, key), *text = scalar(r, value);
     if (!name || !text)
@@ -45,8 +49,10 @@ static leash_status read_settings(reader *r, ls_stage *stage, const yaml_node_t 
 {
     if (node->type != YAML_MAPPING_NODE)
         return fail_at(r, node, "settings is a mapping of key: value");
-    for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top; p++)
-        LS_TRY(add_setting(r, stage, yaml_document_get_node(&r->document, p->key), yaml_document_get_node(&r->document, p->value)));
+    for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top;
+         p++)
+        LS_TRY(add_setting(r, stage, yaml_document_get_node(&r->document, p->key),
+                           yaml_document_get_node(&r->document, p->value)));
     return LEASH_OK;
 }
 
@@ -55,9 +61,11 @@ static leash_status read_gate(reader *r, ls_stage *stage, const yaml_node_t *nod
     bool has_min = false;
     if (node->type != YAML_MAPPING_NODE)
         return fail_at(r, node, "gate is {metric: NAME, min: NUMBER}");
-    for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top; p++) {
+    for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top;
+         p++) {
         const yaml_node_t *value = yaml_document_get_node(&r->document, p->value);
-        const char *key = scalar(r, yaml_document_get_node(&r->document, p->key)), *text = scalar(r, value);
+        const char *key = scalar(r, yaml_document_get_node(&r->document, p->key)),
+                   *text = scalar(r, value);
         if (key && text && strcmp(key, "metric") == 0)
             stage->gate_metric = text;
         else if (key && text && strcmp(key, "min") == 0 && ls_parse_double(text, &stage->gate_min))
@@ -65,7 +73,8 @@ static leash_status read_gate(reader *r, ls_stage *stage, const yaml_node_t *nod
         else
             return fail_at(r, value, "gate is {metric: NAME, min: NUMBER}");
     }
-    return stage->gate_metric && has_min ? LEASH_OK : fail_at(r, node, "gate is {metric: NAME, min: NUMBER}");
+    return stage->gate_metric && has_min ? LEASH_OK
+                                         : fail_at(r, node, "gate is {metric: NAME, min: NUMBER}");
 }
 
 static bool stage_exists(const ls_pipeline *pipeline, const char *name)
@@ -84,7 +93,8 @@ static leash_status check_stage(const reader *r, const ls_stage *stage, const ya
         return fail_at(r, node, "a stage's name is a plain directory name");
     if (stage_exists(r->out, stage->name))
         return fail_at(r, node, "two stages have this name");
-    if (strcmp(stage->command, "pretrain") != 0 && strcmp(stage->command, "sft") != 0 && strcmp(stage->command, "grpo") != 0)
+    if (strcmp(stage->command, "pretrain") != 0 && strcmp(stage->command, "sft") != 0 &&
+        strcmp(stage->command, "grpo") != 0)
         return fail_at(r, node, "command is none of pretrain, sft, grpo");
     if (stage->from && !stage_exists(r->out, stage->from))
         return fail_at(r, node, "from names no earlier stage");
@@ -99,8 +109,10 @@ static leash_status read_stage(reader *r, const ls_stage *common, const yaml_nod
         return fail_at(r, node, "too many stages, 32 are allowed");
     ls_stage *stage = &r->out->stages[r->out->n_stages];
     *stage = *common;
-    for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top; p++) {
-        const yaml_node_t *key_node = yaml_document_get_node(&r->document, p->key), *value = yaml_document_get_node(&r->document, p->value);
+    for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top;
+         p++) {
+        const yaml_node_t *key_node = yaml_document_get_node(&r->document, p->key),
+                          *value = yaml_document_get_node(&r->document, p->value);
         const char *key = scalar(r, key_node), *text = scalar(r, value);
         if (key && strcmp(key, "settings") == 0)
             LS_TRY(read_settings(r, stage, value));
@@ -115,7 +127,8 @@ static leash_status read_stage(reader *r, const ls_stage *common, const yaml_nod
         else if (key && text && strcmp(key, "from") == 0)
             stage->from = text;
         else
-            return fail_at(r, key_node, "unknown key: a stage has name, command, recipe, from, settings, gate");
+            return fail_at(r, key_node,
+                           "unknown key: a stage has name, command, recipe, from, settings, gate");
     }
     LS_TRY(check_stage(r, stage, node));
     r->out->n_stages++;
@@ -124,9 +137,11 @@ static leash_status read_stage(reader *r, const ls_stage *common, const yaml_nod
 
 static leash_status read_stages(reader *r, const ls_stage *common, const yaml_node_t *node)
 {
-    if (node->type != YAML_SEQUENCE_NODE || node->data.sequence.items.start == node->data.sequence.items.top)
+    if (node->type != YAML_SEQUENCE_NODE ||
+        node->data.sequence.items.start == node->data.sequence.items.top)
         return fail_at(r, node, "stages is a list with at least one stage");
-    for (yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top; i++)
+    for (yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top;
+         i++)
         LS_TRY(read_stage(r, common, yaml_document_get_node(&r->document, *i)));
     return LEASH_OK;
 }
@@ -135,9 +150,12 @@ static leash_status read_root(reader *r, ls_stage *common)
 {
     const yaml_node_t *root = yaml_document_get_root_node(&r->document), *stages = NULL;
     if (!root || root->type != YAML_MAPPING_NODE)
-        return ls_fail(LEASH_USAGE, "%s: a pipeline is a mapping with name, settings, stages", r->path);
-    for (yaml_node_pair_t *p = root->data.mapping.pairs.start; p < root->data.mapping.pairs.top; p++) {
-        const yaml_node_t *key_node = yaml_document_get_node(&r->document, p->key), *value = yaml_document_get_node(&r->document, p->value);
+        return ls_fail(LEASH_USAGE, "%s: a pipeline is a mapping with name, settings, stages",
+                       r->path);
+    for (yaml_node_pair_t *p = root->data.mapping.pairs.start; p < root->data.mapping.pairs.top;
+         p++) {
+        const yaml_node_t *key_node = yaml_document_get_node(&r->document, p->key),
+                          *value = yaml_document_get_node(&r->document, p->value);
         const char *key = scalar(r, key_node);
         if (key && strcmp(key, "name") == 0 && value->type == YAML_SCALAR_NODE)
             r->out->name = scalar(r, value);
@@ -165,7 +183,8 @@ static leash_status parse(ls_pipeline *out, const char *path, const ls_str *text
         status = read_root(&r, common);
         yaml_document_delete(&r.document);
     } else {
-        status = ls_fail(LEASH_USAGE, "%s:%zu:%zu: malformed YAML: %s", path, parser.problem_mark.line + 1, parser.problem_mark.column + 1,
+        status = ls_fail(LEASH_USAGE, "%s:%zu:%zu: malformed YAML: %s", path,
+                         parser.problem_mark.line + 1, parser.problem_mark.column + 1,
                          parser.problem ? parser.problem : "unreadable");
     }
     yaml_parser_delete(&parser);

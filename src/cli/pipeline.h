@@ -8,7 +8,8 @@
  *         recipe: sft                                  # default: the command
  *         from: pretrain                               # stage whose final model is the model
  *         settings: {learning_rate: 1e-3}
- *         gate: {metric: eval/accuracy, min: 0.1}      # the pipeline stops when the last value is below
+ *         gate: {metric: eval/accuracy, min: 0.1}      # the pipeline stops when the last value is
+ *           below
  *
  * Values are checked by the stage's command.  Errors name file, line and column. */
 #ifndef LS_CLI_PIPELINE_H

@@ -1,4 +1,6 @@
-/* The progress line: steps done, rate, time left, figures. */
+/* The line of progress. */
+#include "cli/progress.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,10 +9,15 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/cli.h"
+#include "base/str.h"
+#include "cli/output.h"
 
 #define REDRAW_SECONDS 0.1
-#define BAR_CELLS 20
+#define PLAIN_SECONDS 1.0
+#define LEAST_CELLS 6
+#define MOST_CELLS 20
+
+static ls_progress *current; /* the one that is drawn, for messages in between */
 
 static int terminal_columns(void)
 {
@@ -18,72 +25,130 @@ static int terminal_columns(void)
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20 ? size.ws_col : 80;
 }
 
-void ls_progress_start(ls_progress *p, const char *label, int64_t every)
+void ls_progress_start(ls_progress *p, const char *label, bool counts_steps, int64_t every)
 {
     const char *terminal = getenv("TERM");
     memset(p, 0, sizeof *p);
-    p->is_terminal = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
-    p->started = ls_clock_seconds();
-    p->first_step = -1;
-    p->every = every > 0 ? every : 1;
+    p->is_terminal =
+        isatty(STDERR_FILENO) && terminal && terminal[0] && strcmp(terminal, "dumb") != 0;
+    p->counts_steps = counts_steps;
+    p->every = every;
     snprintf(p->label, sizeof p->label, "%s", label);
+    current = p;
 }
 
-/* Seconds left, from the pace of this process; NAN before there is one. */
-static double seconds_left(const ls_progress *p, double done, int64_t n_steps)
+/* The pace counts from the first report: loading and a resumed part are no steps. */
+static void begin(ls_progress *p, int64_t step)
 {
-    double pace = done - (double)(p->first_step > 0 ? p->first_step : 0);
-    return pace > 0 ? (ls_clock_seconds() - p->started) / pace * ((double)n_steps - done) : NAN;
+    if (p->started > 0)
+        return;
+    p->started = ls_clock_seconds();
+    p->first_step = step;
 }
 
-static void draw_line(ls_progress *p, double done, int64_t step, int64_t n_steps, const char *phase)
+/* "12/60  1.3 s/step  1m 02s left", each padded so that the rest of the line stands still. */
+static int format_pace(const ls_progress *p, char *out, size_t size, int64_t step, int64_t n_steps)
 {
-    char line[512], left[32] = "", bar[BAR_CELLS * 3 + 1];
-    double eta = seconds_left(p, done, n_steps), share = n_steps > 0 ? done / (double)n_steps : 0;
-    int filled = (int)(share * BAR_CELLS), at = 0, columns = terminal_columns();
-    for (int i = 0; i < BAR_CELLS; i++)
-        at += snprintf(bar + at, sizeof bar - (size_t)at, "%s", i < filled ? "\xe2\x94\x81" : "\xe2\x94\x80");
-    if (!isnan(eta))
-        ls_format_seconds(left, eta);
-    int n = snprintf(line, sizeof line, "%-9s %s %lld/%lld %s%s  %s", p->label, bar, (long long)step, (long long)n_steps, left,
-                     left[0] ? " left" : "", p->note[0] ? p->note : phase);
-    /* the bar's cells are 3 bytes and one column each */
-    int width = n - 2 * BAR_CELLS;
-    if (width > columns - 1)
-        n -= width - (columns - 1);
-    fprintf(stderr, "\r%.*s\033[K", n, line);
+    char total[24], left[32];
+    int width = snprintf(total, sizeof total, "%lld", (long long)n_steps);
+    int n = p->counts_steps ? snprintf(out, size, "%*lld/%s", width, (long long)step, total)
+                            : snprintf(out, size, "%3lld%%", (long long)step);
+    double elapsed = ls_clock_seconds() - p->started, done = (double)(step - p->first_step);
+    if (done <= 0 || elapsed <= 0)
+        return n;
+    if (p->counts_steps)
+        n += snprintf(out + n, size - (size_t)n, "  %5.1f %s", fmax(done / elapsed, elapsed / done),
+                      done >= elapsed ? "step/s" : "s/step");
+    double seconds = step < n_steps ? elapsed / done * (double)(n_steps - step) : elapsed;
+    if (seconds < 59.5)
+        snprintf(left, sizeof left, "%.0fs", seconds);
+    else
+        ls_format_seconds(left, seconds);
+    return n + snprintf(out + n, size - (size_t)n, "  %7s %s", left,
+                        step < n_steps ? "left" : "in all");
+}
+
+/* Takes the last figure off a note. */
+static int shorten(const char *note, int n)
+{
+    while (n > 0 && !(note[n - 1] == ' ' && n > 1 && note[n - 2] == ' '))
+        n--;
+    return n > 2 ? n - 2 : 0;
+}
+
+static void draw_line(ls_progress *p, int64_t step, int64_t n_steps, const char *note)
+{
+    char pace[96];
+    int n_pace = format_pace(p, pace, sizeof pace, step, n_steps), n_note = (int)strlen(note);
+    /* the last column stays empty: some terminals wrap when it is written */
+    int room = terminal_columns() - 1 - (int)strlen(p->label) - 2 - n_pace - 2;
+    while (n_note > 0 && room - 2 - n_note < LEAST_CELLS)
+        n_note = shorten(note, n_note);
+    int cells = room - (n_note ? 2 + n_note : 0);
+    cells = cells > MOST_CELLS ? MOST_CELLS : cells < LEAST_CELLS ? 0 : cells;
+    bool is_utf8 = ls_locale_is_utf8();
+    int at = snprintf(p->line, sizeof p->line, "%s  ", p->label);
+    for (int64_t i = 0; i < cells; i++) {
+        bool is_done = n_steps > 0 && (i + 1) * n_steps <= step * cells;
+        at += snprintf(p->line + at, sizeof p->line - (size_t)at, "%s",
+                       is_utf8   ? (is_done ? "\xe2\x94\x81" : "\xe2\x94\x80")
+                       : is_done ? "="
+                                 : "-");
+    }
+    snprintf(p->line + at, sizeof p->line - (size_t)at, "%s%s%s%.*s", cells ? "  " : "", pace,
+             n_note ? "  " : "", n_note, note);
+    fprintf(stderr, "\r%s\033[K", p->line);
     fflush(stderr);
+    p->is_drawn = true;
 }
 
-void ls_progress_draw(ls_progress *p, int64_t step, int64_t n_steps, const char *phase, double share)
+void ls_progress_draw(ls_progress *p, int64_t step, int64_t n_steps, const char *phase,
+                      double share)
 {
     double now = ls_clock_seconds();
-    if (p->first_step < 0)
-        p->first_step = step;
-    if (!p->is_terminal || now - p->last_drawn < REDRAW_SECONDS)
+    begin(p, step);
+    if (!p->is_terminal || now - p->last_shown < REDRAW_SECONDS)
         return;
-    p->last_drawn = now;
-    draw_line(p, (double)step + (share < 1 ? share : 1) * 0.5, step, n_steps, phase);
+    p->last_shown = now;
+    char text[48];
+    snprintf(text, sizeof text, "%s %3.0f%%", phase, 100 * (share < 1 ? share : 1));
+    bool shows_figures = p->note[0] && strcmp(phase, "evaluate") != 0;
+    draw_line(p, step, n_steps, shows_figures ? p->note : p->counts_steps ? text : "");
 }
 
 void ls_progress_step(ls_progress *p, int64_t step, int64_t n_steps, const char *note)
 {
     double now = ls_clock_seconds();
-    if (p->first_step < 0)
-        p->first_step = step - 1;
+    begin(p, step);
     snprintf(p->note, sizeof p->note, "%s", note);
-    if (p->is_terminal && (now - p->last_drawn >= REDRAW_SECONDS || step == n_steps)) {
-        p->last_drawn = now;
-        draw_line(p, (double)step, step, n_steps, "");
-    } else if (!p->is_terminal && (step % p->every == 0 || step == n_steps)) {
-        char left[32];
-        fprintf(stderr, "%s %lld/%lld  %s  %s left\n", p->label, (long long)step, (long long)n_steps, note,
-                ls_format_seconds(left, fmax(0, seconds_left(p, (double)step, n_steps))));
+    bool is_due = p->is_terminal ? now - p->last_shown >= REDRAW_SECONDS
+                  : p->every > 0 ? step % p->every == 0
+                                 : now - p->last_shown >= PLAIN_SECONDS;
+    if (!is_due && step != n_steps)
+        return;
+    p->last_shown = now;
+    if (p->is_terminal) {
+        draw_line(p, step, n_steps, note);
+        return;
     }
+    char pace[96];
+    format_pace(p, pace, sizeof pace, step, n_steps);
+    fprintf(stderr, "%s %s  %s\n", p->label, pace + strspn(pace, " "), note);
 }
 
 void ls_progress_end(ls_progress *p)
 {
-    if (p->is_terminal && p->last_drawn > 0)
+    if (p->is_drawn)
         fputc('\n', stderr);
+    p->is_drawn = false;
+    current = NULL;
+}
+
+void ls_progress_message(const char *line)
+{
+    bool is_over_bar = current && current->is_drawn;
+    fprintf(stderr, is_over_bar ? "\r\033[K%s\n" : "%s\n", line);
+    if (is_over_bar)
+        fprintf(stderr, "%s", current->line);
+    fflush(stderr);
 }

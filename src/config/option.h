@@ -1,20 +1,23 @@
 /* One row an option; everything else follows from the rows.
  *
- * The module that owns a setting owns its row: a struct with plain fields and a table that describes them.  From the table come
- * the command-line flag (--key, --key=value, --no-key for booleans), the YAML key, type and range errors with line and
- * nearest name, --help, `leash help KEY`, docs/CONFIG.md, shell completion and the resolved dump with the origin of each value.
+ * The module that owns a setting owns its row: a struct with plain fields and a table that
+ * describes them.  From the table come the command-line flag (--key, --key=value, --no-key for
+ * booleans), the YAML key, type and range errors with line and nearest name, --help, `leash help
+ * KEY`, docs/CONFIG.md, shell completion and the resolved dump with the origin of each value.
  *
  *     typedef struct { double learning_rate; bool packing; const char *dataset; } my_options;
  *     static const ls_option rows[] = {
- *         {.key = "learning_rate", .type = LS_OPT_FLOAT, .offset = offsetof(my_options, learning_rate), .def = "1e-6",
+ *         {.key = "learning_rate", .type = LS_OPT_FLOAT, .offset = offsetof(my_options,
+ *           learning_rate), .def = "1e-6",
  *          .min = 0, .max = 10, .help = "Peak learning rate of AdamW."},
  *         ...
  *     };
- *     const ls_option_table my_option_table = {"Optimiser", "One sentence for the docs.", rows, LS_COUNT(rows)};
+ *     const ls_option_table my_option_table = {"Optimiser", "One sentence for the docs.", rows,
+ *       LS_COUNT(rows)};
  *
- * Keys are flat and unique over all tables of a command; they take TRL's names where TRL has one, with the same meaning.
- * Fields: bool for BOOL, int64_t for INT, double for FLOAT, const char * for STRING, PATH and CHOICE (borrowed from the
- * ls_config, never NULL: "" is the empty value). */
+ * Keys are flat and unique over all tables of a command; they take TRL's names where TRL has one,
+ * with the same meaning.  Fields: bool for BOOL, int64_t for INT, double for FLOAT, const char *
+ * for STRING, PATH and CHOICE (borrowed from the ls_config, never NULL: "" is the empty value). */
 #ifndef LS_CONFIG_OPTION_H
 #define LS_CONFIG_OPTION_H
 

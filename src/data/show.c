@@ -83,8 +83,9 @@ static void show_row(painter *p, const ls_example *row, const ls_tokenizer *toke
                      int64_t index)
 {
     ls_str_appendf(p->out, "row %lld (line %lld): %d tokens, %d of prompt, %d trained%s\n  ",
-                   (long long)index, (long long)row->line, (int)row->n_tokens, (int)row->n_prompt,
-                   (int)count_trained(row), row->is_truncated ? ", truncated" : "");
+                   (long long)index + 1, (long long)row->line, (int)row->n_tokens,
+                   (int)row->n_prompt, (int)count_trained(row),
+                   row->is_truncated ? ", truncated" : "");
     p->at = INDENT;
     p->is_on = false;
     for (int32_t begin = 0, end; begin < row->n_tokens; begin = end) {

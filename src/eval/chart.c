@@ -65,12 +65,14 @@ static double tick_step(double span)
 static void append_value(ls_str *out, double value, const ls_chart *chart)
 {
     char text[32];
+    if (fabs(value) < 1e-12) /* a tick at 0 may be -0 or what rounding left of it */
+        value = 0;
     if (chart->is_share)
         ls_str_appendf(out, "%.4g %%", 100 * value);
     else if (fabs(value) >= 10000)
         ls_str_append(out, ls_format_count(text, value));
     else
-        ls_str_appendf(out, "%.4g", fabs(value) < 1e-12 ? 0.0 : value);
+        ls_str_appendf(out, "%.4g", value);
 }
 
 static void draw_axes(ls_str *out, const ls_chart *chart, const frame *f)
@@ -78,17 +80,22 @@ static void draw_axes(ls_str *out, const ls_chart *chart, const frame *f)
     double step = tick_step(f->y1 - f->y0);
     for (double y = ceil(f->y0 / step - 1e-9) * step; y <= f->y1 + step * 1e-6; y += step) {
         double at = map_y(f, y);
-        ls_str_appendf(out, "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>", LEFT, WIDTH - RIGHT, at, at);
-        ls_str_appendf(out, "<text class=\"tick\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">", LEFT - 5, at + 3.5);
+        ls_str_appendf(out,
+                       "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>",
+                       LEFT, WIDTH - RIGHT, at, at);
+        ls_str_appendf(out, "<text class=\"tick\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">",
+                       LEFT - 5, at + 3.5);
         append_value(out, y, chart);
         ls_str_append(out, "</text>");
     }
     for (size_t i = 0; i < chart->n_parts; i++) {
         double from = map_x(f, chart->parts[i].from), to = map_x(f, chart->parts[i].to);
         if (i % 2 == 1)
-            ls_str_appendf(out, "<rect class=\"band\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", from, TOP, to - from,
-                           HEIGHT - TOP - BOTTOM);
-        ls_str_appendf(out, "<text class=\"part\" text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">", (from + to) / 2, HEIGHT - 7);
+            ls_str_appendf(
+                out, "<rect class=\"band\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>",
+                from, TOP, to - from, HEIGHT - TOP - BOTTOM);
+        ls_str_appendf(out, "<text class=\"part\" text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">",
+                       (from + to) / 2, HEIGHT - 7);
         ls_str_append_html(out, chart->parts[i].name, __builtin_strlen(chart->parts[i].name));
         ls_str_append(out, "</text>");
     }
@@ -99,12 +106,13 @@ static void draw_series(ls_str *out, const ls_chart_series *series, const frame 
     ls_str_appendf(out, "<polyline class=\"line s%zu\" points=\"", index);
     for (size_t i = 0; i < series->n; i++)
         if (isfinite(series->points[i].y))
-            ls_str_appendf(out, "%.1f,%.1f ", map_x(f, series->points[i].x), map_y(f, series->points[i].y));
+            ls_str_appendf(out, "%.1f,%.1f ", map_x(f, series->points[i].x),
+                           map_y(f, series->points[i].y));
     ls_str_append(out, "\"/>");
     for (size_t i = 0; series->has_dots && i < series->n; i++)
         if (isfinite(series->points[i].y))
-            ls_str_appendf(out, "<circle class=\"dot s%zu\" r=\"2.6\" cx=\"%.1f\" cy=\"%.1f\"/>", index,
-                           map_x(f, series->points[i].x), map_y(f, series->points[i].y));
+            ls_str_appendf(out, "<circle class=\"dot s%zu\" r=\"2.6\" cx=\"%.1f\" cy=\"%.1f\"/>",
+                           index, map_x(f, series->points[i].x), map_y(f, series->points[i].y));
 }
 
 static void draw_legend(ls_str *out, const ls_chart *chart)

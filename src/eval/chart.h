@@ -1,4 +1,5 @@
-/* A line chart as SVG text: series over a common axis that may be divided into named parts (one a run). */
+/* A line chart as SVG text: series over a common axis that may be divided into named parts (one a
+ * run). */
 #ifndef LS_EVAL_CHART_H
 #define LS_EVAL_CHART_H
 

@@ -11,16 +11,16 @@
 /* Samples of one problem, judged. */
 typedef struct judged {
     int64_t n, n_strict, n_lenient, n_unparsed, n_classes, correct_class;
-    int64_t *count;      /* (n_samples) votes of each class of equal answers        */
-    const char **answer; /* (n_samples) text of each class, into `texts`            */
+    int64_t *count;       /* (n_samples) votes of each class of equal answers        */
+    const char **answer;  /* (n_samples) text of each class, into `texts`            */
     ls_verdict *verdicts; /* (n_samples) strict verdicts, backing of answer          */
 } judged;
 
 /* What an evaluation takes from its arena, completions left out. */
 typedef struct arrays {
-    ls_prompt *prompts;                    /* (n_problems)             */
-    double *strict_score;                  /* (n_problems * n_samples) */
-    double *strict_share, *lenient_share;  /* (n_problems)             */
+    ls_prompt *prompts;                   /* (n_problems)             */
+    double *strict_score;                 /* (n_problems * n_samples) */
+    double *strict_share, *lenient_share; /* (n_problems)             */
     judged judged;
 } arrays;
 
@@ -40,7 +40,8 @@ static arrays take_arrays(const ls_eval_request *r)
 leash_status ls_eval_measure(const ls_eval_request *r)
 {
     (void)take_arrays(r);
-    return ls_engine_measure(r->engine, r->arena, r->problems->n_rows * r->n_samples, r->sampling.max_completion_length);
+    return ls_engine_measure(r->engine, r->arena, r->problems->n_rows * r->n_samples,
+                             r->sampling.max_completion_length);
 }
 
 int64_t ls_eval_max_length(const ls_dataset *problems, const ls_sampling_options *sampling)
@@ -68,7 +69,8 @@ static void vote(judged *j, const ls_verdict *verdict)
 }
 
 /* Judges the samples of problem p; scores go to out->strict_score. */
-static void judge_problem(judged *j, ls_eval_result *out, const ls_eval_request *r, int64_t p, ls_str *text)
+static void judge_problem(judged *j, ls_eval_result *out, const ls_eval_request *r, int64_t p,
+                          ls_str *text)
 {
     const ls_example *example = &r->problems->rows[p];
     ls_verdict lenient[LS_REWARDS_MAX], strict[LS_REWARDS_MAX];
@@ -96,7 +98,8 @@ static void judge_problem(judged *j, ls_eval_result *out, const ls_eval_request 
     }
 }
 
-static leash_status add_problem(ls_eval_result *out, const judged *j, double *strict, double *lenient)
+static leash_status add_problem(ls_eval_result *out, const judged *j, double *strict,
+                                double *lenient)
 {
     *strict = *lenient = NAN;
     if (j->n == 0)
@@ -111,13 +114,15 @@ static leash_status add_problem(ls_eval_result *out, const judged *j, double *st
             continue;
         out->pass_at_k[i] += ls_pass_at_k(j->n, j->n_strict, out->k[i]);
         out->pass_at_k_lenient[i] += ls_pass_at_k(j->n, j->n_lenient, out->k[i]);
-        LS_TRY(ls_maj_at_k(&majority, j->count, j->n_classes, j->n_unparsed, j->correct_class, out->k[i]));
+        LS_TRY(ls_maj_at_k(&majority, j->count, j->n_classes, j->n_unparsed, j->correct_class,
+                           out->k[i]));
         out->maj_at_k[i] += majority;
     }
     return LEASH_OK;
 }
 
-static ls_interval accuracy_interval(const double *value, int64_t n_problems, int64_t n_samples, uint64_t seed)
+static ls_interval accuracy_interval(const double *value, int64_t n_problems, int64_t n_samples,
+                                     uint64_t seed)
 {
     if (n_samples > 1)
         return ls_bootstrap_mean(value, n_problems, 0.95, seed);
@@ -206,47 +211,62 @@ leash_status ls_evaluate(ls_eval_result *out, const ls_eval_request *r)
 
 void ls_eval_print(const ls_eval_result *r, ls_str *out)
 {
-    ls_str_appendf(out, "problems    %lld, %lld completion%s each, %lld judged", (long long)r->n_problems, (long long)r->n_samples,
-                   r->n_samples == 1 ? "" : "s", (long long)r->n_judged);
+    ls_str_appendf(out, "problems    %lld, %lld completion%s each, %lld judged",
+                   (long long)r->n_problems, (long long)r->n_samples, r->n_samples == 1 ? "" : "s",
+                   (long long)r->n_judged);
     if (r->n_cannot_judge)
         ls_str_appendf(out, ", %lld cannot be judged", (long long)r->n_cannot_judge);
-    ls_str_appendf(out, "\naccuracy    %5.1f %%  [%.1f, %.1f]  strict\n", 100 * r->strict.value, 100 * r->strict.low, 100 * r->strict.high);
-    ls_str_appendf(out, "            %5.1f %%  [%.1f, %.1f]  lenient\n", 100 * r->lenient.value, 100 * r->lenient.low, 100 * r->lenient.high);
+    ls_str_appendf(out, "\naccuracy    %5.1f %%  [%.1f, %.1f]  strict\n", 100 * r->strict.value,
+                   100 * r->strict.low, 100 * r->strict.high);
+    ls_str_appendf(out, "            %5.1f %%  [%.1f, %.1f]  lenient\n", 100 * r->lenient.value,
+                   100 * r->lenient.low, 100 * r->lenient.high);
     if (r->n_k > 1) {
         ls_str_append(out, "\n       k    pass@k   lenient     maj@k\n");
         for (int64_t i = 0; i < r->n_k; i++)
-            ls_str_appendf(out, "%8lld   %5.1f %%   %5.1f %%   %5.1f %%\n", (long long)r->k[i], 100 * r->pass_at_k[i],
-                           100 * r->pass_at_k_lenient[i], 100 * r->maj_at_k[i]);
+            ls_str_appendf(out, "%8lld   %5.1f %%   %5.1f %%   %5.1f %%\n", (long long)r->k[i],
+                           100 * r->pass_at_k[i], 100 * r->pass_at_k_lenient[i],
+                           100 * r->maj_at_k[i]);
         ls_str_append_char(out, '\n');
     }
-    ls_str_appendf(out, "length      %.1f tokens, %.1f %% cut short, %.1f %% without an answer\n", r->mean_length, 100 * r->clipped_ratio,
-                   100 * r->no_answer);
-    ls_str_appendf(out, "speed       %.0f tokens/s\n", r->seconds > 0 ? (double)r->n_tokens / r->seconds : 0);
+    ls_str_appendf(out, "length      %.1f tokens, %.1f %% cut short, %.1f %% without an answer\n",
+                   r->mean_length, 100 * r->clipped_ratio, 100 * r->no_answer);
+    ls_str_appendf(out, "speed       %.0f tokens/s\n",
+                   r->seconds > 0 ? (double)r->n_tokens / r->seconds : 0);
 }
 
-static void append_series(ls_str *out, const char *name, const int64_t *k, const double *value, int64_t n)
+static void append_series(ls_str *out, const char *name, const int64_t *k, const double *value,
+                          int64_t n)
 {
     char number[32];
     ls_str_appendf(out, ", \"%s\": {", name);
     for (int64_t i = 0; i < n; i++)
-        ls_str_appendf(out, "%s\"%lld\": %s", i ? ", " : "", (long long)k[i], ls_format_double(number, value[i]));
+        ls_str_appendf(out, "%s\"%lld\": %s", i ? ", " : "", (long long)k[i],
+                       ls_format_double(number, value[i]));
     ls_str_append_char(out, '}');
 }
 
 void ls_eval_json(const ls_eval_result *r, ls_str *out)
 {
     char a[32], b[32], c[32];
-    ls_str_appendf(out, "{\"problems\": %lld, \"samples\": %lld, \"judged\": %lld, \"cannot_judge\": %lld", (long long)r->n_problems,
-                   (long long)r->n_samples, (long long)r->n_judged, (long long)r->n_cannot_judge);
-    ls_str_appendf(out, ", \"accuracy\": %s, \"accuracy_low\": %s, \"accuracy_high\": %s", ls_format_double(a, r->strict.value),
-                   ls_format_double(b, r->strict.low), ls_format_double(c, r->strict.high));
-    ls_str_appendf(out, ", \"accuracy_lenient\": %s, \"accuracy_lenient_low\": %s, \"accuracy_lenient_high\": %s",
-                   ls_format_double(a, r->lenient.value), ls_format_double(b, r->lenient.low), ls_format_double(c, r->lenient.high));
+    ls_str_appendf(
+        out, "{\"problems\": %lld, \"samples\": %lld, \"judged\": %lld, \"cannot_judge\": %lld",
+        (long long)r->n_problems, (long long)r->n_samples, (long long)r->n_judged,
+        (long long)r->n_cannot_judge);
+    ls_str_appendf(out, ", \"accuracy\": %s, \"accuracy_low\": %s, \"accuracy_high\": %s",
+                   ls_format_double(a, r->strict.value), ls_format_double(b, r->strict.low),
+                   ls_format_double(c, r->strict.high));
+    ls_str_appendf(
+        out,
+        ", \"accuracy_lenient\": %s, \"accuracy_lenient_low\": %s, \"accuracy_lenient_high\": %s",
+        ls_format_double(a, r->lenient.value), ls_format_double(b, r->lenient.low),
+        ls_format_double(c, r->lenient.high));
     append_series(out, "pass@k", r->k, r->pass_at_k, r->n_k);
     append_series(out, "pass@k_lenient", r->k, r->pass_at_k_lenient, r->n_k);
     append_series(out, "maj@k", r->k, r->maj_at_k, r->n_k);
-    ls_str_appendf(out, ", \"mean_length\": %s, \"clipped_ratio\": %s, \"no_answer\": %s", ls_format_double(a, r->mean_length),
-                   ls_format_double(b, r->clipped_ratio), ls_format_double(c, r->no_answer));
-    ls_str_appendf(out, ", \"entropy\": %s, \"tokens\": %lld, \"seconds\": %s}", ls_format_double(a, r->entropy), (long long)r->n_tokens,
+    ls_str_appendf(out, ", \"mean_length\": %s, \"clipped_ratio\": %s, \"no_answer\": %s",
+                   ls_format_double(a, r->mean_length), ls_format_double(b, r->clipped_ratio),
+                   ls_format_double(c, r->no_answer));
+    ls_str_appendf(out, ", \"entropy\": %s, \"tokens\": %lld, \"seconds\": %s}",
+                   ls_format_double(a, r->entropy), (long long)r->n_tokens,
                    ls_format_double(b, r->seconds));
 }

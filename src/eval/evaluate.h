@@ -1,8 +1,9 @@
 /* Held-out evaluation: completions of held-out problems, judged strictly and leniently.
  *
- * Accuracy is the mean over problems of the share of correct samples.  Its interval is Wilson's for one sample a problem and a bootstrap
- * over problems otherwise.  pass@k is unbiased; maj@k is the exact expectation over subsets of the samples.  A completion that cannot
- * be judged is left out and counted. */
+ * Accuracy is the mean over problems of the share of correct samples.  Its interval is Wilson's for
+ * one sample a problem and a bootstrap over problems otherwise.  pass@k is unbiased; maj@k is the
+ * exact expectation over subsets of the samples.  A completion that cannot be judged is left out
+ * and counted. */
 #ifndef LS_EVAL_EVALUATE_H
 #define LS_EVAL_EVALUATE_H
 
@@ -30,19 +31,20 @@ typedef struct ls_eval_request {
 
 typedef struct ls_eval_result {
     int64_t n_problems, n_samples, n_judged, n_cannot_judge;
-    ls_interval strict, lenient;   /* accuracy with 95 % interval              */
-    int64_t n_k;                   /* values of k below: 1, 2, 4, ... <= n_samples */
+    ls_interval strict, lenient; /* accuracy with 95 % interval              */
+    int64_t n_k;                 /* values of k below: 1, 2, 4, ... <= n_samples */
     int64_t k[LS_EVAL_K_MAX];
     double pass_at_k[LS_EVAL_K_MAX], maj_at_k[LS_EVAL_K_MAX], pass_at_k_lenient[LS_EVAL_K_MAX];
     double mean_length, clipped_ratio, entropy, no_answer; /* tokens; shares; nats */
     int64_t n_tokens;
     double seconds;
-    ls_rollout rollout;  /* in the request's arena */
+    ls_rollout rollout;   /* in the request's arena */
     double *strict_score; /* (n_problems * n_samples) 1, 0, NaN: cannot judge; in the arena */
 } ls_eval_result;
 
 leash_status ls_evaluate(ls_eval_result *out, const ls_eval_request *request) LEASH_MUST_USE;
-/* For the plan: takes from request->arena what an evaluation with completions of full length takes. */
+/* For the plan: takes from request->arena what an evaluation with completions of full length
+ * takes. */
 leash_status ls_eval_measure(const ls_eval_request *request) LEASH_MUST_USE;
 /* Longest prompt + completion. */
 int64_t ls_eval_max_length(const ls_dataset *problems, const ls_sampling_options *sampling);

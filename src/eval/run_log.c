@@ -23,7 +23,8 @@ static leash_status read_lines(json_t **out, const char *dir, const char *name, 
         json_error_t error;
         json_t *row = json_loadb(at, (size_t)(end - at), JSON_REJECT_DUPLICATES, &error);
         if (!row) {
-            status = ls_fail(LEASH_FORMAT, "%s:%lld:%d: malformed JSON: %s", path, (long long)line, error.column, error.text);
+            status = ls_fail(LEASH_FORMAT, "%s:%lld:%d: malformed JSON: %s", path, (long long)line,
+                             error.column, error.text);
             goto out;
         }
         json_array_append_new(*out, row);

@@ -7,13 +7,14 @@
 #include "base/str.h"
 
 typedef struct ls_run_log {
-    const char *dir;      /* borrowed */
-    json_t *steps;        /* array of the objects of metrics.jsonl     */
-    json_t *completions;  /* array of the objects of completions.jsonl */
-    ls_str config;        /* config.yaml                               */
+    const char *dir;     /* borrowed */
+    json_t *steps;       /* array of the objects of metrics.jsonl     */
+    json_t *completions; /* array of the objects of completions.jsonl */
+    ls_str config;       /* config.yaml                               */
 } ls_run_log;
 
-/* A last line cut short (the run is being written) is left out.  Errors: LEASH_IO, LEASH_FORMAT with file and line. */
+/* A last line cut short (the run is being written) is left out.  Errors: LEASH_IO, LEASH_FORMAT
+ * with file and line. */
 leash_status ls_run_log_open(ls_run_log *log, const char *dir) LEASH_MUST_USE;
 void ls_run_log_close(ls_run_log *log);
 /* The last, first, or summed finite value of a metric; NAN when there is none. */

@@ -19,7 +19,8 @@ double ls_pass_pow_k(int64_t n, int64_t c, int64_t k);
 /* maj@k: the expected share of credit when k samples vote by answer and those in front share one
  * credit.  Answers are sorted into classes of equal answers; count[j] samples gave class j;
  * n_unparsed gave none and have no vote.  `correct` is the class of the right answer, -1 when
- * nobody gave it (maj@k is then 0).  Exact over all subsets of k of the n samples; time grows as k^2
+ * nobody gave it (maj@k is then 0).  Exact over all subsets of k of the n samples; time grows as
+ * k^2
  * log(k) n.   Errors: LEASH_USAGE for k < 1, k > n or k > LS_MAJ_K_MAX. */
 #define LS_MAJ_K_MAX 256
 leash_status ls_maj_at_k(double *out, const int64_t *count, int64_t n_classes, int64_t n_unparsed,

@@ -1,7 +1,8 @@
-/* config.json of a Hugging Face folder: reading it strictly enough that what cannot be computed here is refused by name.
+/* config.json of a Hugging Face folder: reading it strictly enough that what cannot be computed
+ * here is refused by name.
  *
- * An absent key takes the default of the transformers class; null means none.  Sizes have no default: a file that lacks one is
- * refused instead of guessed. */
+ * An absent key takes the default of the transformers class; null means none.  Sizes have no
+ * default: a file that lacks one is refused instead of guessed. */
 #include "formats/hf_folder.h"
 
 #include <jansson.h>
@@ -86,7 +87,8 @@ static leash_status refuse_true(const json_t *config, const char *key, const cha
     return LEASH_OK;
 }
 
-/* rope_parameters (transformers 5) or rope_theta and rope_scaling (before): only plain rotary positions. */
+/* rope_parameters (transformers 5) or rope_theta and rope_scaling (before): only plain rotary
+ * positions. */
 static leash_status read_rope(ls_model_config *out, const json_t *config, const char *path)
 {
     out->rope_theta = 10000.0;

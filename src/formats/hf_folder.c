@@ -1,4 +1,5 @@
-/* Weights of a Hugging Face folder: loading them by the model's table, saving a folder that transformers loads. */
+/* Weights of a Hugging Face folder: loading them by the model's table, saving a folder that
+ * transformers loads. */
 #include "formats/hf_folder.h"
 
 #include <string.h>
@@ -51,7 +52,8 @@ static bool is_tied(const ls_model *model)
     return model->head == &model->tied_head;
 }
 
-/* Tensors that files hold and models do not need: a tied head, and the rotary frequencies of old exports. */
+/* Tensors that files hold and models do not need: a tied head, and the rotary frequencies of old
+ * exports. */
 static bool is_ignored(const ls_model *model, const ls_st_file *file, const ls_st_tensor *t,
                        const char *path)
 {

@@ -1,11 +1,14 @@
 /* The strict reader of safetensors.
  *
- *     8 bytes   N, little-endian          N bytes   JSON: name -> {"dtype", "shape", "data_offsets": [begin, end]}
+ *     8 bytes   N, little-endian          N bytes   JSON: name -> {"dtype", "shape",
+ *               "data_offsets": [begin, end]}
  *     the rest  the tensors, one after the other without holes
  *
- * A file comes from anywhere, so nothing in it is believed: sizes are checked before they are added or multiplied, and the only
- * memory taken is in proportion to the header that is really there.  A file cut by somebody after it was opened is beyond this.
- * Source: huggingface/safetensors, safetensors/src/tensor.rs; stricter about duplicate keys and numbers. */
+ * A file comes from anywhere, so nothing in it is believed: sizes are checked before they are added
+ * or multiplied, and the only memory taken is in proportion to the header that is really there.  A
+ * file cut by somebody after it was opened is beyond this.
+ * Source: huggingface/safetensors, safetensors/src/tensor.rs; stricter about duplicate keys and
+ * numbers. */
 #include "formats/safetensors.h"
 
 #include <jansson.h>

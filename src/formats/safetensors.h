@@ -1,8 +1,9 @@
 /* safetensors: strict reader over a memory map, writer in the reference's order.
  *
- * The reader refuses, naming file and tensor: short files, headers over 100,000,000 bytes, malformed or duplicate keys, unknown
- * dtypes, shapes whose product overflows or does not match the bytes, holes, overlaps, trailing bytes, numbers that are not
- * plain non-negative integers, more than 1,000,000 tensors, names over 4096 bytes, more than 8 dimensions. */
+ * The reader refuses, naming file and tensor: short files, headers over 100,000,000 bytes,
+ * malformed or duplicate keys, unknown dtypes, shapes whose product overflows or does not match the
+ * bytes, holes, overlaps, trailing bytes, numbers that are not plain non-negative integers, more
+ * than 1,000,000 tensors, names over 4096 bytes, more than 8 dimensions. */
 #ifndef LS_FORMATS_SAFETENSORS_H
 #define LS_FORMATS_SAFETENSORS_H
 
@@ -24,16 +25,18 @@ typedef struct ls_st_file {
     ls_map map;
     ls_st_tensor *tensors; /* sorted by name */
     int64_t n_tensors;
-    char *names;           /* backing of the names */
+    char *names; /* backing of the names */
 } ls_st_file;
 
 leash_status ls_st_open(ls_st_file *file, const char *path) LEASH_MUST_USE;
 /* The same over bytes in memory, which stay the caller's; `name` stands for the path in errors. */
-leash_status ls_st_parse(ls_st_file *file, const unsigned char *bytes, size_t size, const char *name) LEASH_MUST_USE;
+leash_status ls_st_parse(ls_st_file *file, const unsigned char *bytes, size_t size,
+                         const char *name) LEASH_MUST_USE;
 void ls_st_close(ls_st_file *file);
 const ls_st_tensor *ls_st_find(const ls_st_file *file, const char *name); /* NULL: none */
 /* Converts F32, F16, BF16, F64 into floats. Errors: LEASH_FORMAT for other dtypes. */
-leash_status ls_st_to_float(float *out, const ls_st_tensor *tensor, const char *path) LEASH_MUST_USE;
+leash_status ls_st_to_float(float *out, const ls_st_tensor *tensor,
+                            const char *path) LEASH_MUST_USE;
 
 typedef struct ls_st_source {
     const char *name;

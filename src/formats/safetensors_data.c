@@ -72,7 +72,8 @@ static size_t source_bytes(const ls_st_source *source)
     return n;
 }
 
-/* Names ascending, compact JSON, spaces up to a multiple of 8: byte for byte what the reference writes. */
+/* Names ascending, compact JSON, spaces up to a multiple of 8: byte for byte what the reference
+ * writes. */
 static void build_header(ls_str *json, const ls_st_source *const *sorted, int64_t n)
 {
     size_t offset = 0;

@@ -1,22 +1,28 @@
 /* Functions on raw arrays, one table of slots a backend.
  *
- * The scalar table `ls_kernels_ref` is the specification: every other table of the same dtype gives the same bits for the same
- * arguments (tests/ops/test_kernels_*.c compares them all).  The null table touches no memory and counts bytes and FLOPs.
+ * The scalar table `ls_kernels_ref` is the specification: every other table of the same dtype gives
+ * the same bits for the same arguments (tests/ops/test_kernels_*.c compares them all).  The null
+ * table touches no memory and counts bytes and FLOPs.
  *
- * The row contract.  The bits of output row i of a forward kernel depend on input row i, the weights and (attention only) on
- * the keys and values of its own sequence at positions 0..pos_i; never on the number of rows, the row's place, chunking,
- * threads, or the table.  Backward kernels that sum over rows do it as one chain in row order, starting from the value that
- * is already there, so a batch may be cut anywhere between rows.
+ * The row contract.  The bits of output row i of a forward kernel depend on input row i, the
+ * weights and (attention only) on the keys and values of its own sequence at positions 0..pos_i;
+ * never on the number of rows, the row's place, chunking, threads, or the table.  Backward kernels
+ * that sum over rows do it as one chain in row order, starting from the value that is already
+ * there, so a batch may be cut anywhere between rows.
  *
  * What fixes the bits:
- *   gemm         c = fma(a[K-1], b[K-1], ... fma(a[0], b[0], start)): one chain over k in order, SIMD lanes along outputs
- *   row sums     16 lanes: lane l adds elements l, l+16, ... in order; then the lanes are added in a tree (l + l+8, +4, +2, +1)
+ *   gemm         c = fma(a[K-1], b[K-1], ... fma(a[0], b[0], start)): one chain over k in order,
+ *                SIMD lanes along outputs
+ *   row sums     16 lanes: lane l adds elements l, l+16, ... in order; then the lanes are added in
+ *                a tree (l + l+8, +4, +2, +1)
  *   maxima       any order (exact)
  *   exp and kin  base/vmath.h, operation by operation
- * Multiplications and additions written separately below are separate roundings; fma is written where it is meant.
+ * Multiplications and additions written separately below are separate roundings; fma is written
+ * where it is meant.
  *
- * Shapes are in the comments; (N, C) is indexed x[i*C + j]; rows are contiguous unless a stride is given.  Pointers do not
- * alias unless said.  All sizes may be 0 or odd.  Counting: a backend adds to dev->counters. */
+ * Shapes are in the comments; (N, C) is indexed x[i*C + j]; rows are contiguous unless a stride is
+ * given.  Pointers do not alias unless said.  All sizes may be 0 or odd.  Counting: a backend adds
+ * to dev->counters. */
 #ifndef LS_KERNELS_KERNELS_H
 #define LS_KERNELS_KERNELS_H
 
@@ -26,11 +32,13 @@
 #include "base/err.h"
 #include "base/threads.h"
 
-/* Tokens in a page of the KV cache = length of an attention tile, aligned to position 0 of the sequence. */
+/* Tokens in a page of the KV cache = length of an attention tile, aligned to position 0 of the
+ * sequence. */
 #define LS_KV_PAGE 16
 /* Lanes of a row sum. */
 #define LS_LANES 16
-/* Longest context that the score scratch of attention holds; a longer one is refused before kernels are called. */
+/* Longest context that the score scratch of attention holds; a longer one is refused before kernels
+ * are called. */
 #define LS_ATTENTION_MAX 32768
 
 typedef enum ls_dtype { LS_F32, LS_BF16, LS_F16 } ls_dtype;
@@ -43,8 +51,8 @@ typedef struct ls_counters { /* what the null backend (and the others) have been
 
 struct ls_kernels;
 
-/* Where kernels run: the table, the threads, scratch for packing, and counters.  One per process or per simulated rank,
- * used by one thread at a time (the kernels start the others). */
+/* Where kernels run: the table, the threads, scratch for packing, and counters.  One per process or
+ * per simulated rank, used by one thread at a time (the kernels start the others). */
 typedef struct ls_device {
     const struct ls_kernels *k;
     ls_pool *pool; /* NULL: one thread */
@@ -54,7 +62,8 @@ typedef struct ls_device {
 } ls_device;
 
 /* C (M,N) = start + A (M,K) B (K,N), start = 0 or, with `accumulate`, the old C.
- * Element (i,p) of A is a[i*a_row + p*a_k]; row p of B starts at b + p*ldb with its N columns contiguous.
+ * Element (i,p) of A is a[i*a_row + p*a_k]; row p of B starts at b + p*ldb with its N columns
+ * contiguous.
  *   forward   Y = X W^T     A = X, B = packed W (see pack), N = out, K = in
  *   dX       += dY W        A = dY, B = W (out,in) row-major
  *   dW       += dY^T X      A = dY with a_row = 1, a_k = out;  B = X
@@ -67,30 +76,33 @@ typedef struct ls_gemm_args {
     bool accumulate, b_packed;
 } ls_gemm_args;
 
-typedef struct
-{ /* y (N,C) = x * rstd * w,  rstd = 1 / sqrt(mean(x^2) + eps);  sum of squares: row sum of fma(x, x, lane) */
+/* y (N,C) = x * rstd * w,  rstd = 1 / sqrt(mean(x^2) + eps);  sum of squares: row sum of fma(x, x,
+ * lane) */
+typedef struct {
     float *y, *rstd;    /* out: y (N,C), rstd (N)                        */
     const float *x, *w; /* in:  x (N,C), w (C); y = (x * rstd) * w       */
     int64_t N, C;
     float eps;
 } ls_rmsnorm_args;
 
-typedef struct
-{ /* dx[j] += r * (dy[j] w[j] - x[j] r^2 t / C),  t = sum_j dy[j] w[j] x[j];  dw[j] chain over rows of dy x r */
+/* dx[j] += r * (dy[j] w[j] - x[j] r^2 t / C),  t = sum_j dy[j] w[j] x[j];  dw[j] chain over rows of
+ * dy x r */
+typedef struct {
     float *dx, *dw; /* in/out, accumulated into: dx (N,C), dw (C); either may be NULL */
     const float *dy, *x, *w, *rstd;
     int64_t N, C;
 } ls_rmsnorm_bwd_args;
 
-typedef struct
-{ /* rotate_half RoPE in place on heads: x (N, H, D), pairs (i, i+R/2) of the first R of D */
+/* rotate_half RoPE in place on heads: x (N, H, D), pairs (i, i+R/2) of the first R of D. */
+typedef struct {
     float *x;
     const float *cos, *sin; /* (positions, R/2), row pos[i] is used           */
     const int32_t *pos;     /* (N)                                            */
     int64_t N, H, D, R;
     bool inverse; /* rotate by the negative angle: the backward            */
 } ls_rope_args;
-/* forward: a = x[i], b = x[i+R/2]:  x[i] = fma(a, c, -(b*s)), x[i+R/2] = fma(b, c, a*s); inverse: s -> -s */
+/* forward: a = x[i], b = x[i+R/2]:  x[i] = fma(a, c, -(b*s)), x[i+R/2] = fma(b, c, a*s); inverse: s
+ * -> -s */
 
 typedef struct { /* y (N,F) = silu(gate) * up,  silu(g) = g * sigmoid(g) */
     float *y;
@@ -98,8 +110,9 @@ typedef struct { /* y (N,F) = silu(gate) * up,  silu(g) = g * sigmoid(g) */
     int64_t n; /* elements */
 } ls_swiglu_args;
 
-typedef struct
-{ /* dgate = dy up s (1 + gate (1 - s)),  dup = dy gate s,  s = sigmoid(gate); both accumulated into */
+/* dgate = dy up s (1 + gate (1 - s)),  dup = dy gate s,  s = sigmoid(gate); both accumulated
+ * into */
+typedef struct {
     float *dgate, *dup;
     const float *dy, *gate, *up;
     int64_t n;
@@ -121,11 +134,14 @@ typedef struct { /* dtable[ids[i]] += dy[i] * scale, rows in order */
     float scale;
 } ls_embed_bwd_args;
 
-/* One sequence's part in a call of attention: rows row0 .. row0+n_rows-1 of q and o stand at positions pos0 .. pos0+n_rows-1,
- * and keys and values of positions 0 .. pos0+n_rows-1 lie in pages.  A page holds LS_KV_PAGE positions for all G kv heads:
- *     keys   page[g*D*LS_KV_PAGE + d*LS_KV_PAGE + slot]            (columns are positions: a panel for q k^T)
+/* One sequence's part in a call of attention: rows row0 .. row0+n_rows-1 of q and o stand at
+ * positions pos0 .. pos0+n_rows-1, and keys and values of positions 0 .. pos0+n_rows-1 lie in
+ * pages.  A page holds LS_KV_PAGE positions for all G kv heads:
+ *     keys   page[g*D*LS_KV_PAGE + d*LS_KV_PAGE + slot]            (columns are positions: a panel
+ *            for q k^T)
  *     values page[G*D*LS_KV_PAGE + g*LS_KV_PAGE*D + slot*D + d]
- * so one page is 2*G*D*LS_KV_PAGE floats.  Slots beyond the last position hold anything finite (pages are zeroed when taken). */
+ * so one page is 2*G*D*LS_KV_PAGE floats.  Slots beyond the last position hold anything finite
+ * (pages are zeroed when taken). */
 typedef struct ls_attention_seq {
     int64_t row0, n_rows;
     int64_t pos0;
@@ -140,7 +156,8 @@ typedef struct { /* stores k, v (N, G, D) of the sequences' rows into their page
 
 /* o (N,H,D): per head h with kv head g = h / (H/G):
  *     s_j = scale * (chain over d of q_d k_jd), j = 0 .. pos;   m = max s_j;   p_j = exp(s_j - m)
- *     l = row sum of p over j;   o_d = (chain over j in order of p_j v_jd, from 0) / l;   lse = m + log(l)
+ *     l = row sum of p over j;   o_d = (chain over j in order of p_j v_jd, from 0) / l;   lse = m +
+ *                                log(l)
  * window > 0 keeps only j > pos - window. */
 typedef struct {
     float *o, *lse; /* o (N,H,D), lse (N,H); lse may be NULL */
@@ -150,10 +167,12 @@ typedef struct {
     float scale;
 } ls_attention_args;
 
-/* Backward for sequences that start at position 0 (training).  p_ij = exp(s_ij - lse_i);  delta_i = row sum over d of do o;
- * dp_ij = chain over d of do_id v_jd;  ds_ij = p_ij (dp_ij - delta_i) scale;
+/* Backward for sequences that start at position 0 (training).  p_ij = exp(s_ij - lse_i);  delta_i =
+ * row sum over d of do o; dp_ij = chain over d of do_id v_jd;  ds_ij = p_ij (dp_ij - delta_i)
+ * scale;
  *     dq_id = chain over j in order of fma(ds_ij, k_jd, dq_id)
- *     dk_jd = chain of fma(ds_ij, q_id, dk_jd),  dv_jd = chain of fma(p_ij, do_id, dv_jd):  over the query heads of the kv head
+ *     dk_jd = chain of fma(ds_ij, q_id, dk_jd),  dv_jd = chain of fma(p_ij, do_id, dv_jd):  over
+ *       the query heads of the kv head
  *             in order, inside a head over the rows i in order
  * all starting from what is there.  No T x T memory. */
 typedef struct {
@@ -164,8 +183,9 @@ typedef struct {
     float scale;
 } ls_attention_bwd_args;
 
-/* Rows of logits (N,V), raw:  z = logit * inv_temperature (in place), m = max z, l = row sum of exp(z - m),
- * lse = m + log(l), entropy = lse - (row sum of exp(z - m) * z) / l.  logp of token v is z[v] - lse. */
+/* Rows of logits (N,V), raw:  z = logit * inv_temperature (in place), m = max z, l = row sum of
+ * exp(z - m), lse = m + log(l), entropy = lse - (row sum of exp(z - m) * z) / l.  logp of token v
+ * is z[v] - lse. */
 typedef struct {
     float *logits;        /* in/out (N,V): scaled in place */
     float *lse, *entropy; /* out (N); entropy may be NULL  */
@@ -173,8 +193,16 @@ typedef struct {
     float inv_temperature;
 } ls_softmax_stats_args;
 
+typedef struct {      /* p (N,V) = exp(z - lse) */
+    float *p;         /* out (N,V)              */
+    const float *z;   /* (N,V) scaled logits    */
+    const float *lse; /* (N)                    */
+    int64_t N, V;
+} ls_softmax_probs_args;
+
 /* In place, scaled logits become d(raw logits):
- *     d[v] = (sum_k g_logp[k] (1[v = id_k] - p_v) - g_entropy p_v (log p_v + H)) * inv_temperature,  log p_v = z[v] - lse */
+ *     d[v] = (sum_k g_logp[k] (1[v = id_k] - p_v) - g_entropy p_v (log p_v + H)) * inv_temperature,
+ *       log p_v = z[v] - lse */
 typedef struct {
     float *logits; /* in: z (N,V); out: gradient */
     const float *lse, *entropy;
@@ -185,8 +213,9 @@ typedef struct {
     float inv_temperature;
 } ls_softmax_bwd_args;
 
-/* PyTorch's order (Loshchilov & Hutter):  w *= 1 - lr wd;  m = fma(b1, m, (1-b1) g);  v = fma(b2, v, (1-b2) g g);
- * w -= (lr / bias1) * m / (sqrt(v) / sqrt(bias2) + eps).  g is multiplied by grad_scale first (clipping). */
+/* PyTorch's order (Loshchilov & Hutter):  w *= 1 - lr wd;  m = fma(b1, m, (1-b1) g);  v = fma(b2,
+ * v, (1-b2) g g); w -= (lr / bias1) * m / (sqrt(v) / sqrt(bias2) + eps).  g is multiplied by
+ * grad_scale first (clipping). */
 typedef struct {
     float *w, *m, *v;
     const float *g;
@@ -216,9 +245,11 @@ typedef struct ls_kernels {
     void (*attention)(ls_device *dev, const ls_attention_args *a);
     void (*attention_bwd)(ls_device *dev, const ls_attention_bwd_args *a);
     void (*softmax_stats)(ls_device *dev, const ls_softmax_stats_args *a);
+    void (*softmax_probs)(ls_device *dev, const ls_softmax_probs_args *a);
     void (*softmax_bwd)(ls_device *dev, const ls_softmax_bwd_args *a);
     void (*adamw)(ls_device *dev, const ls_adamw_args *a);
-    /* sum of squares in double over fixed chunks of 4096 elements, chunks added in order; *n_bad counts values not finite */
+    /* sum of squares in double over fixed chunks of 4096 elements, chunks added in order; *n_bad
+     * counts values not finite */
     double (*sum_squares)(ls_device *dev, const float *x, int64_t n, int64_t *n_bad);
     void (*zero)(ls_device *dev, float *x, int64_t n);
     void (*copy)(ls_device *dev, float *y, const float *x, int64_t n);
@@ -226,8 +257,9 @@ typedef struct ls_kernels {
 
 extern const ls_kernels ls_kernels_ref, ls_kernels_avx2, ls_kernels_avx512, ls_kernels_null;
 
-/* The table for `isa`: "ref", "avx2", "avx512", "null"; NULL or "" takes LEASH_ISA from the environment, else the best the
- * processor has.  Errors: LEASH_USAGE for an unknown name, LEASH_UNSUPPORTED for one this processor lacks. */
+/* The table for `isa`: "ref", "avx2", "avx512", "null"; NULL or "" takes LEASH_ISA from the
+ * environment, else the best the processor has.  Errors: LEASH_USAGE for an unknown name,
+ * LEASH_UNSUPPORTED for one this processor lacks. */
 leash_status ls_kernels_select(const ls_kernels **out, const char *isa) LEASH_MUST_USE;
 /* The tables this machine can run, slowest first (without null); returns how many (at most 3). */
 int ls_kernels_available(const ls_kernels *out[3]);

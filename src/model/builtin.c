@@ -1,4 +1,5 @@
-/* Shapes to start from without a model file.  Sizes are counted with the default vocabulary of 256; a tied head adds nothing. */
+/* Shapes to start from without a model file.  Sizes are counted with the default vocabulary of 256;
+ * a tied head adds nothing. */
 #include <assert.h>
 #include <string.h>
 #include "base/str.h"

@@ -1,5 +1,5 @@
-/* Initial weights.  A value depends on the seed, the weight's place in the table and the element alone, so it is the same at any
- * thread count and for any other shape of the other weights. */
+/* Initial weights.  A value depends on the seed, the weight's place in the table and the element
+ * alone, so it is the same at any thread count and for any other shape of the other weights. */
 #include "base/rng.h"
 #include "model/model.h"
 

@@ -1,4 +1,5 @@
-/* A model's buffers: weights, packed copies, gradients by leaf, the rotary table.  What is in them is the family's matter. */
+/* A model's buffers: weights, packed copies, gradients by leaf, the rotary table.  What is in them
+ * is the family's matter. */
 #include "model/model.h"
 
 #include <math.h>
@@ -69,8 +70,9 @@ ls_weight *ls_model_add_weight(ls_model *model, int64_t rows, int64_t cols, bool
     return w;
 }
 
-/* cos and sin of position * theta^(-2i/R).  The frequency is rounded to float, as the reference implementations do, which also
- * hides last-bit differences between one libm's pow and another's; the angle is then exact in double. */
+/* cos and sin of position * theta^(-2i/R).  The frequency is rounded to float, as the reference
+ * implementations do, which also hides last-bit differences between one libm's pow and another's;
+ * the angle is then exact in double. */
 static void build_rope(ls_model *model)
 {
     const ls_model_config *config = &model->config;

@@ -1,14 +1,19 @@
-/* Causal attention inside each sequence, with rotary positions, grouped kv heads and an optional window.
+/* Causal attention inside each sequence, with rotary positions, grouped kv heads and an optional
+ * window.
  *
- *     q, k rotated in place;   s_ij = scale q_i k_j;   p_ij = softmax_j;   o_i = sum_j p_ij v_j,   j <= i (j > i - window)
- *     delta_i = do_i o_i;  ds_ij = p_ij (do_i v_j - delta_i) scale;  dq_i = sum_j ds_ij k_j;  dk_j = sum_i ds_ij q_i;
+ *     q, k rotated in place;   s_ij = scale q_i k_j;   p_ij = softmax_j;   o_i = sum_j p_ij v_j,
+ *                              j <= i (j > i - window)
+ *     delta_i = do_i o_i;  ds_ij = p_ij (do_i v_j - delta_i) scale;  dq_i = sum_j ds_ij k_j;  dk_j
+ *       = sum_i ds_ij q_i;
  *     dv_j = sum_i p_ij do_i;  then dq and dk are rotated back.
  *
- * Shapes: q, o (N,H*D), k, v (N,G*D), head h reads kv head h / (H/G).  Keys and values are read from pages of LS_KV_PAGE
- * positions in every use: training and scoring take pages from the pass arena, sequences with a KV cache bring theirs, so the
- * bits of a row do not depend on how its sequence was cut into calls.
- * q and k hold the rotated values afterwards, which is why no other op may read them; their gradients come from here alone.
- * Source: arXiv:1706.03762, 2104.09864 (rotate_half form), 2305.13245; the backward follows arXiv:2205.14135 without tiles. */
+ * Shapes: q, o (N,H*D), k, v (N,G*D), head h reads kv head h / (H/G).  Keys and values are read
+ * from pages of LS_KV_PAGE positions in every use: training and scoring take pages from the pass
+ * arena, sequences with a KV cache bring theirs, so the bits of a row do not depend on how its
+ * sequence was cut into calls.  q and k hold the rotated values afterwards, which is why no other
+ * op may read them; their gradients come from here alone.
+ * Source: arXiv:1706.03762, 2104.09864 (rotate_half form), 2305.13245; the backward follows
+ * arXiv:2205.14135 without tiles. */
 #include "ops/ops.h"
 
 typedef struct {
@@ -40,8 +45,8 @@ static void rotate(ls_tape *tape, float *x, int64_t n, int64_t heads, const int3
     tape->dev->k->rope(tape->dev, &args);
 }
 
-/* Pages of the pass arena for a sequence that starts at 0.  Every slot of a full page is about to be stored; the last page is
- * zeroed, since slots beyond the last position must be finite. */
+/* Pages of the pass arena for a sequence that starts at 0.  Every slot of a full page is about to
+ * be stored; the last page is zeroed, since slots beyond the last position must be finite. */
 static float *const *take_pages(ls_tape *tape, const ls_batch_seq *seq, int64_t page_floats)
 {
     LS_ASSERT_EQ(seq->pos0, 0);

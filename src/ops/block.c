@@ -1,7 +1,9 @@
-/* One layer as an op, so that the memory of a pass is the residual stream plus one layer's temporaries.
+/* One layer as an op, so that the memory of a pass is the residual stream plus one layer's
+ * temporaries.
  *
- * The gradient of x is y's own buffer handed through the layer's additions (add.c), which lies below the mark; where a body
- * makes a new buffer for it instead, the layer's memory is kept until the pass ends.  Bodies do not contain blocks. */
+ * The gradient of x is y's own buffer handed through the layer's additions (add.c), which lies
+ * below the mark; where a body makes a new buffer for it instead, the layer's memory is kept until
+ * the pass ends.  Bodies do not contain blocks. */
 #include <string.h>
 #include "ops/ops.h"
 

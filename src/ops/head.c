@@ -1,17 +1,21 @@
-/* The head: log-probability, entropy and most likely token of chosen rows; d(loss)/d(hidden) and d(loss)/d(weight) from seeds.
+/* The head: log-probability, entropy and most likely token of chosen rows; d(loss)/d(hidden) and
+ * d(loss)/d(weight) from seeds.
  *
- *     z[i,v] = hidden[rows[i]] . w[v] / temperature;  lse = log sum_v exp z;  logp[i] = z[i,target] - lse;  H = entropy
+ *     z[i,v] = hidden[rows[i]] . w[v] / temperature;  lse = log sum_v exp z;  logp[i] = z[i,target]
+ *       - lse;  H = entropy
  *     dz[v] = (dlogp (1[v = target] - p_v) - dentropy p_v (log p_v + H)) / temperature
  *     dhidden[rows[i]] += dz W         dw += dz^T hidden
  *
- * Shapes: hidden (N,C), w (V,C), z (n,V) held for some rows at a time.  Rows are gathered and scattered with the embedding's
- * kernels.  Order: a row of dhidden is its own chain; dw is one chain over the scored rows in order, across chunks, so neither
- * the chunk length nor the keeping of z is seen in the bits.  Rows whose seeds are all zero are left out before anything is
- * computed: they cost nothing and may even hold values that are not finite.
- * In a dry run (null kernels) seeds cannot be read: every row counts. */
+ * Shapes: hidden (N,C), w (V,C), z (n,V) held for some rows at a time.  Rows are gathered and
+ * scattered with the embedding's kernels.  Order: a row of dhidden is its own chain; dw is one
+ * chain over the scored rows in order, across chunks, so neither the chunk length nor the keeping
+ * of z is seen in the bits.  Rows whose seeds are all zero are left out before anything is
+ * computed: they cost nothing and may even hold values that are not finite.  In a dry run (null
+ * kernels) seeds cannot be read: every row counts. */
 #include "ops/ops.h"
 
-/* Rows of a chunk: enough to make the weight's way through the caches cheap, few enough for z to stay in them. */
+/* Rows of a chunk: enough to make the weight's way through the caches cheap, few enough for z to
+ * stay in them. */
 #define CHUNK_ROWS 256
 
 struct ls_head_kept { /* z, lse and entropy of all rows */
@@ -169,7 +173,8 @@ static void gather_seeds(chunk_seeds *seeds, const ls_tape *tape, const ls_head_
     }
 }
 
-/* The chunk's logits hold dz (n,V), its x the hidden rows (n,C): adds to the gradients of the weight and of hidden. */
+/* The chunk's logits hold dz (n,V), its x the hidden rows (n,C): adds to the gradients of the
+ * weight and of hidden. */
 static void add_gradients(ls_tape *tape, const ls_head_job *job, chunk_space *chunk,
                           const int32_t *rows, int64_t n)
 {

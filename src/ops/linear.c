@@ -1,7 +1,9 @@
 /* A matrix without bias.
- *     y[i,o] = sum_k x[i,k] w[o,k]        dx[i,k] += sum_o dy[i,o] w[o,k]        dw[o,k] += sum_i dy[i,o] x[i,k]
+ *     y[i,o] = sum_k x[i,k] w[o,k]        dx[i,k] += sum_o dy[i,o] w[o,k]        dw[o,k] += sum_i
+ *                                         dy[i,o] x[i,k]
  * Shapes: x (N,in), w (out,in), y (N,out).
- * Order: one chain over k, o and i; dw starts from what is there, so a batch may be cut between any two rows. */
+ * Order: one chain over k, o and i; dw starts from what is there, so a batch may be cut between any
+ * two rows. */
 #include "ops/ops.h"
 
 typedef struct {

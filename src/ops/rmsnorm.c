@@ -1,7 +1,8 @@
 /* RMSNorm.
  *     r[i] = 1 / sqrt(mean_j x[i,j]^2 + eps)                y[i,j] = x[i,j] r[i] w[j]
  *     t[i] = sum_j dy[i,j] w[j] x[i,j]
- *     dx[i,j] += r[i] (dy[i,j] w[j] - x[i,j] r[i]^2 t[i] / C)        dw[j] += sum_i dy[i,j] x[i,j] r[i], rows in order
+ *     dx[i,j] += r[i] (dy[i,j] w[j] - x[i,j] r[i]^2 t[i] / C)        dw[j] += sum_i dy[i,j] x[i,j]
+ *       r[i], rows in order
  * Shapes: x, y (N,C), w (C), r (N).
  * Source: arXiv:1910.07467; the backward is derived by hand and checked by tests/ops. */
 #include "ops/ops.h"

@@ -1,4 +1,5 @@
-/* Records of a pass and the walk back over them.  The ops know their formulas, this file knows only their order. */
+/* Records of a pass and the walk back over them.  The ops know their formulas, this file knows only
+ * their order. */
 #include "ops/tape.h"
 
 #include <math.h>

@@ -1,12 +1,14 @@
 /* A coarse, eager tape: tensors, weights, records, and the walk back.
  *
- * An op checks shapes, takes its output from the pass arena, calls kernels through the device, and, when the tape records and
- * some input needs a gradient, appends a record with a backward function.  ls_tape_backward walks the records in reverse.
- * Gradients of activations are taken from the same arena at their first use in the backward and accumulated into; weight
- * gradients are accumulated into weight->grad, which somebody else zeroed.  Everything a pass allocates is given back by rewinding
- * the arena.
+ * An op checks shapes, takes its output from the pass arena, calls kernels through the device, and,
+ * when the tape records and some input needs a gradient, appends a record with a backward function.
+ * ls_tape_backward walks the records in reverse.  Gradients of activations are taken from the same
+ * arena at their first use in the backward and accumulated into; weight gradients are accumulated
+ * into weight->grad, which somebody else zeroed.  Everything a pass allocates is given back by
+ * rewinding the arena.
  *
- * One forward for three uses: training (recording), scoring (not recording), rollouts (not recording, sequences with KV pages). */
+ * One forward for three uses: training (recording), scoring (not recording), rollouts (not
+ * recording, sequences with KV pages). */
 #ifndef LS_OPS_TAPE_H
 #define LS_OPS_TAPE_H
 
@@ -19,28 +21,33 @@ typedef struct ls_tensor { /* (rows, cols), row-major, in the pass arena */
     bool needs_grad;
 } ls_tensor;
 
-/* A named matrix or vector that outlives the pass.  data, grad, m, v of all weights of a model lie in one buffer each at the same
- * offset, so optimiser, norm, clip, hash and checkpoint walk plain ranges. */
+/* A named matrix or vector that outlives the pass.  data, grad, m, v of all weights of a model lie
+ * in one buffer each at the same offset, so optimiser, norm, clip, hash and checkpoint walk plain
+ * ranges. */
 typedef struct ls_weight {
     char name[96];      /* the name in the model file: "model.layers.3.mlp.up_proj.weight" */
     int64_t rows, cols; /* (out, in); a norm gain is (1, C)                                */
     int64_t offset;     /* of its first element in the model's buffers                     */
     float *data;
-    float *packed; /* layout of the device's gemm, refreshed by ls_model_pack; NULL for vectors and tables used by lookup alone */
+    /* layout of the device's gemm, refreshed by ls_model_pack; NULL for vectors and tables used by
+     * lookup alone */
+    float *packed;
     float *grad;    /* of the leaf in use; NULL when frozen */
     float init_std; /* standard deviation at initialisation; 0: filled with ones */
     bool is_trainable, is_decayed;
 } ls_weight;
 
-/* Rows of one call, packed: sequence s owns rows row0 .. row0+n_rows-1 at positions pos0 ... .  With pages NULL (training,
- * scoring) pos0 is 0 and keys and values live in the pass arena; otherwise they are stored into the sequence's KV pages, which
- * already hold positions 0 .. pos0-1 for all layers. */
+/* Rows of one call, packed: sequence s owns rows row0 .. row0+n_rows-1 at positions pos0 ... .
+ * With pages NULL (training, scoring) pos0 is 0 and keys and values live in the pass arena;
+ * otherwise they are stored into the sequence's KV pages, which already hold positions 0 .. pos0-1
+ * for all layers. */
 typedef struct ls_batch_seq {
     int64_t row0, n_rows, pos0;
-    float *const *pages; /* page p starts at pages[p]; layer l's part is l * (2*G*D*LS_KV_PAGE) floats further */
+    /* page p starts at pages[p]; layer l's part is l * (2*G*D*LS_KV_PAGE) floats further */
+    float *const *pages;
 } ls_batch_seq;
 
-typedef struct ls_batch { /* borrowed, unchanged until the pass and its backward are over */
+typedef struct ls_batch {     /* borrowed, unchanged until the pass and its backward are over */
     const int32_t *ids, *pos; /* (n_rows) */
     int64_t n_rows;
     const ls_batch_seq *seqs;
@@ -63,8 +70,9 @@ struct ls_tape {
     ls_arena *arena;
     bool is_recording;
     bool recomputes_blocks; /* ls_op_block keeps only its input */
-    bool checks_finite;     /* every op looks at its output; the first bad one is kept in `bad` (slow, for diagnosis) */
-    int32_t layer;          /* set by the model, for records and messages; -1 outside of layers */
+    /* every op looks at its output; the first bad one is kept in `bad` (slow, for diagnosis) */
+    bool checks_finite;
+    int32_t layer; /* set by the model, for records and messages; -1 outside of layers */
     ls_record *last;
     struct {
         const char *op; /* NULL: none found */

@@ -87,6 +87,10 @@ leash_status ls_reward_resolve(ls_reward_plan *plan, const ls_reward_settings *s
     if (plan->options.extract == LS_EXTRACT_COUNT)
         return ls_fail(LEASH_USAGE, "answer_extract: there is no \"%s\"", settings->answer_extract);
 
+    if (!settings->reward[0])
+        return ls_fail(
+            LEASH_USAGE,
+            "no reward: give --reward a name, or several with commas (leash info lists them)");
     char item[64];
     const char *rest = settings->reward;
     int64_t n_addends = 0;

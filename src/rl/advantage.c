@@ -150,6 +150,29 @@ leash_status ls_advantage_compute(double *advantage, const ls_advantage *estimat
     return LEASH_OK;
 }
 
+int64_t ls_reward_batch_length(const ls_reward_batch *batch, int64_t i)
+{
+    return batch->seq_start ? batch->seq_start[i + 1] - batch->seq_start[i] : 1;
+}
+
+void ls_advantage_tokens(float *token_advantage, const double *advantage,
+                         const ls_advantage *estimator, const ls_advantage_options *options,
+                         const ls_reward_batch *batch)
+{
+    LS_ASSERT(batch->seq_start != NULL);
+    if (!estimator->run_tokens) {
+        ls_advantage_broadcast(token_advantage, advantage, batch->seq_start, batch->n_seqs);
+        return;
+    }
+    estimator->run_tokens(token_advantage, options, batch);
+    for (int64_t i = 0; i < batch->n_seqs; i++) {
+        int64_t first = batch->seq_start[i] - batch->seq_start[0];
+        if (isnan(batch->reward[i]))
+            memset(token_advantage + first, 0,
+                   (size_t)ls_reward_batch_length(batch, i) * sizeof(float));
+    }
+}
+
 void ls_advantage_broadcast(float *token_advantage, const double *advantage,
                             const int64_t *seq_start, int64_t n_seqs)
 {

@@ -4,12 +4,14 @@
  *     LS_TRY(ls_group_stats_compute(groups, &batch));
  *     ls_group_report report = ls_group_report_make(groups, &batch);
  *     LS_TRY(ls_advantage_compute(advantage, estimator, &options, &batch, groups));
- *     ls_advantage_broadcast(token_advantage, advantage, seq_start, n_seqs);
+ *     ls_advantage_tokens(token_advantage, advantage, estimator, &options, &batch);
  *
  * Advantages are computed over the whole batch, before it is cut into micro-batches, in double.
  * A reward of NaN means that nobody could judge the completion: advantage 0, and no part in any
  * statistic. A group whose scored rewards are all equal (spread < 1e-6 * max(1, |mean|)) is
  * degenerate: an estimator with a group baseline gives it exactly 0.
+ * An estimator gives one advantage a sequence, and every token has its sequence's, unless it also
+ * says what each token has (run_tokens).
  * To add an estimator: one file in rl/advantage/ that ends with its descriptor, one row in
  * advantage.def. */
 #ifndef LS_RL_ADVANTAGE_H
@@ -25,6 +27,11 @@ typedef struct ls_reward_batch {
     const int32_t *group; /* (n_seqs) in 0 .. n_groups-1, in any order                       */
     /* (n_seqs) for the all-correct counts; NULL: a reward > 0 is correct. */
     const uint8_t *is_correct;
+    /* (n_seqs + 1) as of leash_streams, for estimators that count tokens; NULL: one each. */
+    const int64_t *seq_start;
+    /* Per token, what it alone took from the reward of its sequence (beta k1, from
+     * ls_kl_shape_rewards); NULL: nothing. */
+    const double *token_cost;
 } ls_reward_batch;
 
 typedef struct ls_group_stats { /* over the scored sequences of one group */
@@ -43,19 +50,25 @@ typedef struct ls_group_report {
 
 typedef struct ls_advantage_options {
     double std_epsilon; /* added to a standard deviation before dividing by it, 1e-4 */
+    double quantile;    /* of the estimator of that name, in (0, 1); 0.4                 */
 } ls_advantage_options;
-#define LS_ADVANTAGE_OPTIONS_INIT \
-    {                             \
-        .std_epsilon = 1e-4       \
+#define LS_ADVANTAGE_OPTIONS_INIT            \
+    {                                        \
+        .std_epsilon = 1e-4, .quantile = 0.4 \
     }
 
 typedef void ls_advantage_fn(double *advantage, const ls_advantage_options *options,
                              const ls_reward_batch *batch, const ls_group_stats *groups);
 
+/* token_advantage of all tokens of the batch; seq_start is there. */
+typedef void ls_advantage_tokens_fn(float *token_advantage, const ls_advantage_options *options,
+                                    const ls_reward_batch *batch);
+
 typedef struct ls_advantage {
     const char *name, *help, *source;
     bool has_group_baseline; /* groups of one sequence are an error, degenerate groups get 0 */
     ls_advantage_fn *run;
+    ls_advantage_tokens_fn *run_tokens; /* NULL: each token has its sequence's advantage */
 } ls_advantage;
 
 #define LS_ADVANTAGE_ROW(symbol, name) extern const ls_advantage symbol;
@@ -76,6 +89,14 @@ ls_group_report ls_group_report_make(const ls_group_stats *groups, const ls_rewa
 leash_status ls_advantage_compute(double *advantage, const ls_advantage *estimator,
                                   const ls_advantage_options *options, const ls_reward_batch *batch,
                                   const ls_group_stats *groups) LEASH_MUST_USE;
+/* Tokens of sequence i; 1 without seq_start. */
+int64_t ls_reward_batch_length(const ls_reward_batch *batch, int64_t i);
+
+/* The advantage of each token, from the result of ls_advantage_compute; batch->seq_start is needed.
+ * Tokens of unscorable sequences have 0. */
+void ls_advantage_tokens(float *token_advantage, const double *advantage,
+                         const ls_advantage *estimator, const ls_advantage_options *options,
+                         const ls_reward_batch *batch);
 /* Gives each token its sequence's advantage. */
 void ls_advantage_broadcast(float *token_advantage, const double *advantage,
                             const int64_t *seq_start, int64_t n_seqs);

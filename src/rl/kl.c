@@ -54,7 +54,7 @@ ls_kl_value ls_kl_estimate_corrected(ls_kl_kind kind, double d, double log_ratio
     return k;
 }
 
-int64_t ls_kl_shape_rewards(double *reward, double *seq_k1, const leash_streams *streams,
+int64_t ls_kl_shape_rewards(double *reward, double *token_cost, const leash_streams *streams,
                             const uint8_t *mask, double beta)
 {
     LS_ASSERT(streams->old_logp && streams->ref_logp);
@@ -64,16 +64,18 @@ int64_t ls_kl_shape_rewards(double *reward, double *seq_k1, const leash_streams 
         int64_t end = streams->seq_start[i + 1] - streams->seq_start[0];
         double sum = 0.0;
         for (int64_t t = first; t < end; t++) {
+            if (token_cost)
+                token_cost[t] = 0.0;
             if (mask && !mask[t])
                 continue;
             double d = (double)streams->old_logp[t] - (double)streams->ref_logp[t];
             ls_kl_value k1 = ls_kl_estimate(LS_KL_K1, d);
             sum += k1.value;
             n_clamped += k1.is_clamped;
+            if (token_cost)
+                token_cost[t] = beta * k1.value;
         }
         reward[i] -= beta * sum;
-        if (seq_k1)
-            seq_k1[i] = sum;
     }
     return n_clamped;
 }

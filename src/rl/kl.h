@@ -38,9 +38,9 @@ ls_kl_value ls_kl_estimate_corrected(ls_kl_kind kind, double d, double log_ratio
 
 /* KL in the reward: reward[i] -= beta * sum of k1 over the unmasked tokens of sequence i, from
  * old_logp and ref_logp of the streams (weight and advantage are not read).  mask (n_tokens): 0 =
- * masked; NULL: every token counts.  seq_k1 (n_seqs), NULL allowed, takes the sums.  Returns the
- * number of clamped tokens. */
-int64_t ls_kl_shape_rewards(double *reward, double *seq_k1, const leash_streams *streams,
+ * masked; NULL: every token counts.  token_cost (n_tokens), NULL allowed, takes beta * k1 of each
+ * token, 0 where masked.  Returns the number of clamped tokens. */
+int64_t ls_kl_shape_rewards(double *reward, double *token_cost, const leash_streams *streams,
                             const uint8_t *mask, double beta);
 
 /* The coefficient after n_seqs sequences whose mean sequence KL (sum of k1, in nats) was `kl`:

@@ -34,6 +34,8 @@ unsigned ls_objective_needs(const ls_objective *objective, const ls_objective_op
         needs |= LS_NEED_REF_LOGP;
     if (options->beta > 0 && (options->kl_in == LS_KL_IN_REWARD || options->use_bias_correction_kl))
         needs |= LS_NEED_OLD_LOGP;
+    if (options->off_policy_mask_threshold > 0)
+        needs |= LS_NEED_OLD_LOGP;
     if (options->entropy_coef != 0)
         needs |= LS_NEED_ENTROPY;
     return needs;
@@ -41,7 +43,7 @@ unsigned ls_objective_needs(const ls_objective *objective, const ls_objective_op
 
 static leash_status check_clip(const ls_objective_options *options)
 {
-    double high = options->epsilon_high < 0 ? options->epsilon : options->epsilon_high;
+    double high = ls_objective_epsilon_high(options);
     if (!(options->epsilon >= 0))
         return ls_fail(LEASH_USAGE, "epsilon is %g, expected a clip width of 0 or more",
                        options->epsilon);
@@ -59,6 +61,17 @@ static leash_status check_clip(const ls_objective_options *options)
 leash_status ls_objective_check(const ls_objective *objective, const ls_objective_options *options)
 {
     LS_TRY(check_clip(options));
+    if (objective->check)
+        LS_TRY(objective->check(options));
+    if (options->importance_sampling_level != LS_RATIO_TOKEN &&
+        objective != &ls_objective_ppo_clip)
+        return ls_fail(LEASH_USAGE,
+                       "importance_sampling_level has no effect on objective %s; set objective: "
+                       "ppo-clip, or importance_sampling_level: token",
+                       objective->name);
+    if (!(options->off_policy_mask_threshold >= 0))
+        return ls_fail(LEASH_USAGE, "off_policy_mask_threshold is %g, expected 0 (off) or more",
+                       options->off_policy_mask_threshold);
     if (!(options->beta >= 0))
         return ls_fail(LEASH_USAGE, "beta is %g, expected 0 or more", options->beta);
     if (options->beta > 0 && options->kl_in == LS_KL_IN_REWARD) {
@@ -83,9 +96,8 @@ leash_status ls_objective_check(const ls_objective *objective, const ls_objectiv
     return LEASH_OK;
 }
 
-double ls_objective_ratio(ls_objective_sums *sums, float logp, float old_logp, bool *is_clamped)
+double ls_objective_ratio(ls_objective_sums *sums, double log_ratio, bool *is_clamped)
 {
-    double log_ratio = (double)logp - (double)old_logp;
     *is_clamped = log_ratio > LS_LOG_RATIO_MAX || log_ratio < -LS_LOG_RATIO_MAX;
     if (*is_clamped)
         log_ratio = log_ratio > 0 ? LS_LOG_RATIO_MAX : -LS_LOG_RATIO_MAX;
@@ -96,6 +108,24 @@ double ls_objective_ratio(ls_objective_sums *sums, float logp, float old_logp, b
     sums->ratio_min = fmin(sums->ratio_min, rho);
     sums->ratio_max = fmax(sums->ratio_max, rho);
     return rho;
+}
+
+double ls_objective_log_ratio(const ls_objective_seq *seq, int64_t *n_active)
+{
+    double sum = 0;
+    *n_active = 0;
+    for (int64_t t = 0; t < seq->n; t++) {
+        if (seq->weight[t] == 0)
+            continue;
+        sum += (double)seq->logp[t] - (double)seq->old_logp[t];
+        ++*n_active;
+    }
+    return sum;
+}
+
+double ls_objective_epsilon_high(const ls_objective_options *options)
+{
+    return options->epsilon_high < 0 ? options->epsilon : options->epsilon_high;
 }
 
 void ls_objective_sums_init(ls_objective_sums *sums)
@@ -126,6 +156,16 @@ static void add_kl(float *dlogp, ls_objective_sums *sums, const ls_objective_opt
     *dlogp = (float)((double)*dlogp + weight * options->beta * k.slope);
 }
 
+/* Adds anchor |logp - old_logp| of token t, whose gradient is 0 where both are equal. */
+static void add_anchor(float *dlogp, ls_objective_sums *sums, const leash_streams *streams,
+                       double logp, int64_t t)
+{
+    double d = logp - (double)streams->old_logp[t];
+    double coefficient = (double)streams->weight[t] * (double)streams->anchor[t];
+    sums->policy_loss += coefficient * fabs(d);
+    *dlogp = (float)((double)*dlogp + coefficient * (d > 0 ? 1 : d < 0 ? -1 : 0));
+}
+
 /* The terms that every objective has, for tokens [first, end) of one sequence.  Returns the number
  * of unmasked tokens. */
 static int64_t add_common(const ls_objective_options *options, const leash_streams *streams,
@@ -142,6 +182,8 @@ static int64_t add_common(const ls_objective_options *options, const leash_strea
         sums->n_useful += !streams->advantage || streams->advantage[t] != 0;
         if (streams->ref_logp)
             add_kl(&seeds->dlogp[t], sums, options, streams, (double)scores->logp[t], t);
+        if (streams->anchor && streams->anchor[t] != 0)
+            add_anchor(&seeds->dlogp[t], sums, streams, (double)scores->logp[t], t);
         if (scores->entropy) {
             sums->has_entropy = true;
             sums->entropy += (double)scores->entropy[t];
@@ -156,6 +198,36 @@ static int64_t add_common(const ls_objective_options *options, const leash_strea
 static const float *from(const float *array, int64_t first)
 {
     return array ? array + first : NULL;
+}
+
+/* Whether off_policy_mask_threshold takes the policy term of a sequence away: it is to become less
+ * likely, and already is by much against the distribution that it was sampled from. */
+static bool is_off_policy(const ls_objective_options *options, const ls_objective_seq *seq,
+                          const float *sampled_from)
+{
+    if (!(options->off_policy_mask_threshold > 0) || !seq->advantage)
+        return false;
+    double fall = 0, advantage = 0, n = 0;
+    for (int64_t t = 0; t < seq->n; t++) {
+        if (seq->weight[t] == 0)
+            continue;
+        fall += (double)sampled_from[t] - (double)seq->logp[t];
+        advantage += (double)seq->advantage[t];
+        n++;
+    }
+    return advantage < 0 && fall / n > options->off_policy_mask_threshold;
+}
+
+/* A masked sequence still takes part in the statistics of the ratio. */
+static void count_off_policy(ls_objective_sums *sums, const ls_objective_seq *seq)
+{
+    bool is_clamped;
+    sums->n_off_policy++;
+    for (int64_t t = 0; t < seq->n; t++) {
+        if (seq->weight[t] != 0)
+            (void)ls_objective_ratio(sums, (double)seq->logp[t] - (double)seq->old_logp[t],
+                                     &is_clamped);
+    }
 }
 
 void ls_objective_run(const ls_objective *objective, const ls_objective_options *options,
@@ -181,7 +253,11 @@ void ls_objective_run(const ls_objective *objective, const ls_objective_options 
                                 .old_logp = from(streams->old_logp, first),
                                 .advantage = from(streams->advantage, first),
                                 .weight = streams->weight + first};
-        objective->run(seeds->dlogp + first, sums, options, &seq);
+        const float *sampler_logp = from(streams->sampler_logp, first);
+        if (is_off_policy(options, &seq, sampler_logp ? sampler_logp : seq.old_logp))
+            count_off_policy(sums, &seq);
+        else
+            objective->run(seeds->dlogp + first, sums, options, &seq);
         int64_t n_active = add_common(options, streams, scores, seeds, sums, first, end);
         if (n_active == 0)
             continue;
@@ -221,6 +297,9 @@ ls_objective_metrics ls_objective_finish(const ls_objective_sums *sums,
         .clip_high_mean = (double)sums->n_clip_high / n_ratio,
         .clip_high_max = sums->has_ratio ? sums->seq_high_max : NAN,
         .clip_region_mean = (double)(sums->n_clip_low + sums->n_clip_high) / n_ratio,
+        .entropy_coef = options->entropy_coef,
+        .off_policy =
+            options->off_policy_mask_threshold > 0 ? (double)sums->n_off_policy / n_seqs : NAN,
         .ratio_min = sums->has_ratio ? sums->ratio_min : NAN,
         .ratio_mean = sums->ratio / n_ratio,
         .ratio_max = sums->has_ratio ? sums->ratio_max : NAN,

@@ -14,6 +14,9 @@
  *
  * The loss of a token is
  *     policy term + beta * KL estimate (when kl_in is loss) - entropy_coef * entropy
+ * Every policy term is homogeneous in the advantage: c A with c >= 0 gives c times the term.  So
+ * whatever scales or masks a policy term, and not the KL, is a factor on the advantage of a token
+ * (rl/correction.h).
  *
  * To add an objective: one file in rl/objective/ that ends with its descriptor, one row in
  * objective.def. */
@@ -28,6 +31,15 @@
 
 typedef enum ls_kl_in { LS_KL_IN_LOSS, LS_KL_IN_REWARD, LS_KL_IN_COUNT } ls_kl_in;
 
+/* Whose log ratio the importance ratio is made of; d = logp - old_logp, n trained tokens. */
+typedef enum ls_ratio_level {
+    LS_RATIO_TOKEN,            /* e^(d_t)                                                        */
+    LS_RATIO_SEQUENCE,         /* e^(mean_t d_t), differentiated in every token (GSPO)           */
+    LS_RATIO_SEQUENCE_TOKEN,   /* that value, with the gradient of the token alone (GSPO-token)  */
+    LS_RATIO_SEQUENCE_PRODUCT, /* e^(sum_t d_t): the completion as one action (RLOO)             */
+    LS_RATIO_COUNT
+} ls_ratio_level;
+
 typedef struct ls_objective_options {
     double epsilon;      /* lower clip width of the importance ratio, 0.2                      */
     double epsilon_high; /* upper clip width; negative: the same as epsilon (default)          */
@@ -38,11 +50,21 @@ typedef struct ls_objective_options {
     ls_kl_in kl_in;
     bool use_bias_correction_kl; /* multiply the KL term of the loss by the importance ratio */
     double entropy_coef;         /* bonus for entropy, 0                                     */
+    /* Sequences with A < 0 whose mean of sampler_logp - logp is above this carry no policy term; 0:
+     * off. */
+    double off_policy_mask_threshold;
+    ls_ratio_level importance_sampling_level; /* of ppo-clip                                   */
+    double cispo_max_ratio; /* upper bound of cispo's weight itself; 0: 1 + epsilon_high       */
+    double dppo_epsilon;    /* of dppo: largest change of a token's probability, 0.2           */
+    double sapo_temperature_pos, sapo_temperature_neg; /* 1 and 1.05                           */
+    double vespo_k_pos, vespo_lambda_pos, vespo_k_neg, vespo_lambda_neg; /* 2, 3, 3, 2         */
 } ls_objective_options;
 
-#define LS_OBJECTIVE_OPTIONS_INIT                                                              \
-    {                                                                                          \
-        .epsilon = 0.2, .epsilon_high = -1.0, .kl_estimator = LS_KL_K3, .kl_in = LS_KL_IN_LOSS \
+#define LS_OBJECTIVE_OPTIONS_INIT                                                                 \
+    {                                                                                             \
+        .epsilon = 0.2, .epsilon_high = -1.0, .kl_estimator = LS_KL_K3, .kl_in = LS_KL_IN_LOSS,   \
+        .dppo_epsilon = 0.2, .sapo_temperature_pos = 1.0, .sapo_temperature_neg = 1.05,           \
+        .vespo_k_pos = 2.0, .vespo_lambda_pos = 3.0, .vespo_k_neg = 3.0, .vespo_lambda_neg = 2.0  \
     }
 
 /* What must be in the streams or the scores. */
@@ -60,6 +82,7 @@ typedef struct ls_objective_sums {
     int64_t n_useful;                 /* tokens whose advantage is not 0                         */
     int64_t n_clip_low, n_clip_high;
     int64_t n_ratio_clamped, n_kl_clamped; /* log ratios outside of +-20 */
+    int64_t n_off_policy;                  /* sequences masked by off_policy_mask_threshold */
     bool has_ratio, has_kl, has_entropy;
 } ls_objective_sums;
 
@@ -77,6 +100,9 @@ typedef struct ls_objective {
     const char *name, *help, *source;
     unsigned needs; /* LS_NEED_ bits */
     ls_objective_fn *run;
+    /* Refuses values of the options that are this objective's own; NULL: it has none.  LEASH_USAGE
+     * naming the option. */
+    leash_status (*check)(const ls_objective_options *options);
 } ls_objective;
 
 #define LS_OBJECTIVE_ROW(symbol, name) extern const ls_objective symbol;
@@ -94,9 +120,13 @@ unsigned ls_objective_needs(const ls_objective *objective, const ls_objective_op
 leash_status ls_objective_check(const ls_objective *objective,
                                 const ls_objective_options *options) LEASH_MUST_USE;
 
-/* For objectives: rho = e^(logp - old_logp), the log ratio clamped, counted in sums.  is_clamped
+/* For objectives: rho = e^log_ratio of a token, the log ratio clamped, counted in sums.  is_clamped
  * says that its slope is 0. */
-double ls_objective_ratio(ls_objective_sums *sums, float logp, float old_logp, bool *is_clamped);
+double ls_objective_ratio(ls_objective_sums *sums, double log_ratio, bool *is_clamped);
+/* For objectives that see a sequence as one: the sum of its log ratios, and its trained tokens. */
+double ls_objective_log_ratio(const ls_objective_seq *seq, int64_t *n_active);
+/* The upper clip width: epsilon where epsilon_high is negative. */
+double ls_objective_epsilon_high(const ls_objective_options *options);
 
 void ls_objective_sums_init(ls_objective_sums *sums);
 /* The needed arrays are asserted.  KL sums are taken whenever ref_logp is there. */
@@ -120,17 +150,21 @@ void ls_objective_run(const ls_objective *objective, const ls_objective_options 
       "sum_t d / sequences, d = logp - ref_logp")                                                 \
     X(kl_coef, "kl_coef", "", "beta used in this step", "beta")                                   \
     X(clip_low_mean, "clip_ratio/low_mean", "share",                                              \
-      "tokens with A < 0 whose ratio fell below 1 - epsilon",                                     \
+      "tokens with A < 0 whose ratio fell below the objective's lower bound",                     \
       "mean_t [A_t < 0 and rho_t < 1 - epsilon]")                                                 \
     X(clip_low_min, "clip_ratio/low_min", "share", "the same, in the sequence with the least",    \
       "min_i mean_{t in i} [A_t < 0 and rho_t < 1 - epsilon]")                                    \
     X(clip_high_mean, "clip_ratio/high_mean", "share",                                            \
-      "tokens with A > 0 whose ratio rose above 1 + epsilon_high",                                \
+      "tokens with A > 0 whose ratio rose above the objective's upper bound",                     \
       "mean_t [A_t > 0 and rho_t > 1 + epsilon_high]")                                            \
     X(clip_high_max, "clip_ratio/high_max", "share", "the same, in the sequence with the most",   \
       "max_i mean_{t in i} [A_t > 0 and rho_t > 1 + epsilon_high]")                               \
     X(clip_region_mean, "clip_ratio/region_mean", "share", "tokens clipped on either side",       \
       "clip_ratio/low_mean + clip_ratio/high_mean")                                               \
+    X(entropy_coef, "entropy_coef", "", "bonus for entropy used in this step", "entropy_coef")    \
+    X(off_policy, "off_policy/masked", "share",                                                   \
+      "sequences without a policy term because of off_policy_mask_threshold",                     \
+      "mean_i [A_i < 0 and mean_t(sampler_logp - logp) > threshold]")                               \
     X(ratio_min, "ratio/min", "", "least importance ratio of a trained token",                    \
       "min_t rho_t, rho = e^(logp - old_logp)")                                                   \
     X(ratio_mean, "ratio/mean", "", "mean importance ratio of trained tokens", "mean_t rho_t")    \

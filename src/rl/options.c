@@ -21,11 +21,18 @@ static const char *const aggregation_names[] = {
 #undef LS_AGGREGATION_ROW
     NULL};
 static const char *const estimator_names[] = {"auto", "k1", "k2", "k3", NULL};
+static const char *const level_names[] = {"token", "sequence", "sequence-token", "sequence-product",
+                                          NULL};
 static const char *const wiring_names[] = {"loss", "reward", NULL};
 static const char *const controller_names[] = {"fixed", "adaptive", NULL};
+static const char *const sampler_names[] = {
+    "none", "token-truncate", "token-mask", "sequence-truncate", "sequence-mask", NULL};
+static const char *const multi_names[] = {"sum_then_normalize", "normalize_then_sum", NULL};
 static const char *const filter_names[] = {"keep", "drop", "refill", NULL};
 static_assert(LS_COUNT(estimator_names) == LS_KL_COUNT + 2, "one choice an estimator, and auto");
+static_assert(LS_COUNT(level_names) == LS_RATIO_COUNT + 1, "one choice a level");
 static_assert(LS_COUNT(wiring_names) == LS_KL_IN_COUNT + 1, "one choice a wiring");
+static_assert(LS_COUNT(sampler_names) == LS_SAMPLER_COUNT + 1, "one choice a correction");
 static_assert(LS_COUNT(filter_names) == LS_FILTER_COUNT + 1, "one choice a filter");
 
 #define ROW(field, option_type, text) \
@@ -34,12 +41,20 @@ static_assert(LS_COUNT(filter_names) == LS_FILTER_COUNT + 1, "one choice a filte
 static const ls_option rows[] = {
     {ROW(objective, LS_OPT_CHOICE, "ppo-clip"), .choices = objective_names,
      .help = "Loss of a token: sft (likelihood), reinforce (score function), ppo-clip (clipped "
-             "surrogate)."},
+             "surrogate) and others.",
+     .more = "cispo: score function, clipped detached ratio; sapo: sigmoid gate; gmpo: geometric "
+             "mean of clipped token ratios; vespo: score function, gamma kernel of the sequence's "
+             "ratio; dppo: masked by the change of probability.  GSPO is ppo-clip with "
+             "importance_sampling_level: sequence."},
     {ROW(advantage_estimator, LS_OPT_CHOICE, "grpo"), .choices = advantage_names,
      .help = "How rewards become advantages.",
      .more = "grpo: z-score in the group; group-mean: centred in the group (Dr. GRPO); rloo: minus "
              "the mean of the others; batch-std: centred in the group, over the batch's standard "
-             "deviation (Lite PPO); batch-mean: centred in the batch; none: the reward."},
+             "deviation (Lite PPO); batch-mean: centred in the batch; maxrl: over the group's mean; "
+             "opo: baseline weighted by length; reinforce-pp: returns of tokens, whitened over the "
+             "batch; reinforce-pp-baseline: centred in the group, whitened over the batch; "
+             "pass-at-k: the best alone; quantile: minus advantage_quantile of the group; none: "
+             "the reward."},
     {ROW(aggregation, LS_OPT_CHOICE, "token-mean"), .choices = aggregation_names,
      .help = "How token losses become one number, over all sequences of an update.",
      .more = "token-mean 1/N (DAPO, SFT); seq-mean 1/(B n_i) (GRPO); seq-sum 1/B (RLOO); "
@@ -55,6 +70,34 @@ static const ls_option rows[] = {
     {ROW(dual_clip, LS_OPT_FLOAT, "0"), .min = 0, .max = 1e6, .is_advanced = true,
      .help = "Bound of the loss at this times the size of a negative advantage; 0: none.",
      .more = "Dual-clip PPO uses 3; must exceed 1."},
+    {ROW(importance_sampling_level, LS_OPT_CHOICE, "token"), .choices = level_names,
+     .help = "Whose log ratio the ratio of ppo-clip is made of.",
+     .more = "token: of each token (PPO, GRPO); sequence: mean over the completion (GSPO); "
+             "sequence-token: that value with the gradient of the token alone (GSPO-token); "
+             "sequence-product: sum over the completion (RLOO).  Clip widths belong to the level: "
+             "GSPO uses 3e-4 and 4e-4."},
+    {ROW(cispo_max_ratio, LS_OPT_FLOAT, "0"), .min = 0, .max = 1e6, .is_advanced = true,
+     .help = "Upper bound of cispo's weight, the ratio itself; 0: 1 + epsilon_high.",
+     .more = "What TRL calls epsilon_high under cispo; ScaleRL uses 5."},
+    {ROW(dppo_epsilon, LS_OPT_FLOAT, "0.2"), .min = 1e-6, .max = 1, .is_advanced = true,
+     .help = "Largest change of a token's probability under dppo."},
+    {ROW(sapo_temperature_pos, LS_OPT_FLOAT, "1"), .min = 1e-6, .max = 1e6, .is_advanced = true,
+     .help = "Steepness of sapo's gate where the advantage is positive."},
+    {ROW(sapo_temperature_neg, LS_OPT_FLOAT, "1.05"), .min = 1e-6, .max = 1e6, .is_advanced = true,
+     .help = "Steepness of sapo's gate where the advantage is not positive."},
+    {ROW(vespo_k_pos, LS_OPT_FLOAT, "2"), .min = 0, .max = 1000, .is_advanced = true,
+     .help = "Exponent of vespo's kernel where the advantage is not negative."},
+    {ROW(vespo_lambda_pos, LS_OPT_FLOAT, "3"), .min = 0, .max = 1000, .is_advanced = true,
+     .help = "Decay of vespo's kernel where the advantage is not negative."},
+    {ROW(vespo_k_neg, LS_OPT_FLOAT, "3"), .min = 0, .max = 1000, .is_advanced = true,
+     .help = "Exponent of vespo's kernel where the advantage is negative."},
+    {ROW(vespo_lambda_neg, LS_OPT_FLOAT, "2"), .min = 0, .max = 1000, .is_advanced = true,
+     .help = "Decay of vespo's kernel where the advantage is negative."},
+    {ROW(off_policy_mask_threshold, LS_OPT_FLOAT, "0"), .min = 0, .max = 1e6, .unit = "nats",
+     .is_advanced = true,
+     .help = "Completions with a negative advantage whose log-probability fell by more than this a "
+             "token carry no policy term; 0: off.",
+     .more = "Off-policy sequence masking of DeepSeek-V3.2.  The KL term and the normaliser stay."},
     {ROW(beta, LS_OPT_FLOAT, "0"), .min = 0, .max = 1e6, .unit = "reward/nat",
      .help = "Weight of the KL term, the leash; 0 needs no reference."},
     {ROW(kl_estimator, LS_OPT_CHOICE, "auto"), .choices = estimator_names,
@@ -76,8 +119,57 @@ static const ls_option rows[] = {
      .is_advanced = true, .help = "Slowness of the adaptive controller."},
     {ROW(entropy_coef, LS_OPT_FLOAT, "0"), .min = -100, .max = 100,
      .help = "Bonus for the entropy of the policy."},
+    {ROW(use_adaptive_entropy, LS_OPT_BOOL, "false"), .is_advanced = true,
+     .help = "Let the bonus for entropy follow the entropy of the rollouts (Skywork-OR1).",
+     .more = "The bonus acts only while the entropy is at or below entropy_target; its coefficient, "
+             "entropy_coef at first, grows by entropy_coef_delta then and shrinks otherwise."},
+    {ROW(entropy_target, LS_OPT_FLOAT, "0.2"), .min = 0, .max = 100, .unit = "nats",
+     .is_advanced = true, .help = "Entropy of a token that use_adaptive_entropy aims at."},
+    {ROW(entropy_coef_delta, LS_OPT_FLOAT, "0.005"), .min = 0, .max = 100, .is_advanced = true,
+     .help = "Change of the adaptive coefficient of the entropy bonus in a step."},
+    {ROW(entropy_coef_min, LS_OPT_FLOAT, "0"), .min = 0, .max = 100, .is_advanced = true,
+     .help = "Least adaptive coefficient of the entropy bonus."},
+    {ROW(entropy_coef_max, LS_OPT_FLOAT, "1"), .min = 0, .max = 100, .is_advanced = true,
+     .help = "Largest adaptive coefficient of the entropy bonus."},
+    {ROW(sampler_correction, LS_OPT_CHOICE, "none"), .choices = sampler_names, .is_advanced = true,
+     .help = "Importance weight of the policy term where sampling was not from the policy itself.",
+     .more = "With top_k, top_p or min_p a token was likelier to be sampled than the policy says; "
+             "the weight is the ratio of the two, of each token or multiplied over the completion, "
+             "truncated at sampler_correction_max or 0 outside of the bounds."},
+    {ROW(sampler_correction_min, LS_OPT_FLOAT, "0"), .min = 0, .max = 1e6, .is_advanced = true,
+     .help = "Least importance weight that the mask modes of sampler_correction keep."},
+    {ROW(sampler_correction_max, LS_OPT_FLOAT, "3"), .min = 1e-6, .max = 1e6, .is_advanced = true,
+     .help = "Importance weight at which sampler_correction truncates or masks."},
+    {ROW(top_entropy_quantile, LS_OPT_FLOAT, "1"), .min = 1e-6, .max = 1, .unit = "share",
+     .is_advanced = true,
+     .help = "Share of the tokens of an update, those of most entropy, that the policy term trains; "
+             "1: all.",
+     .more = "0.2 in arXiv:2506.01939.  The KL term and the normaliser stay."},
+    {ROW(clip_cov_ratio, LS_OPT_FLOAT, "0"), .min = 0, .max = 1, .unit = "share",
+     .is_advanced = true,
+     .help = "Share of tokens, drawn among those of high covariance between advantage and "
+             "log-probability, that carry no policy term; 0: none.",
+     .more = "2e-4 in arXiv:2505.22617 (Clip-Cov)."},
+    {ROW(clip_cov_min, LS_OPT_FLOAT, "1"), .min = -1e6, .max = 1e6, .is_advanced = true,
+     .help = "Covariance above which clip_cov_ratio draws."},
+    {ROW(clip_cov_max, LS_OPT_FLOAT, "5"), .min = -1e6, .max = 1e6, .is_advanced = true,
+     .help = "Covariance below which clip_cov_ratio draws."},
+    {ROW(kl_cov_ratio, LS_OPT_FLOAT, "0"), .min = 0, .max = 1, .unit = "share",
+     .is_advanced = true,
+     .help = "Share of tokens, those of highest covariance, held to the policy that sampled; 0: "
+             "none.",
+     .more = "2e-4 in arXiv:2505.22617 (KL-Cov).  Acts from the second update after a rollout on."},
+    {ROW(kl_cov_coef, LS_OPT_FLOAT, "1"), .min = 0, .max = 1e6, .is_advanced = true,
+     .help = "Weight of |logp - old_logp| for the tokens of kl_cov_ratio."},
     {ROW(advantage_std_epsilon, LS_OPT_FLOAT, "1e-4"), .min = 0, .max = 1, .is_advanced = true,
      .help = "Added to a standard deviation before advantages are divided by it."},
+    {ROW(advantage_quantile, LS_OPT_FLOAT, "0.4"), .min = 1e-6, .max = 1, .is_advanced = true,
+     .help = "Baseline of advantage_estimator quantile: this quantile of the group's rewards."},
+    {ROW(multi_objective_aggregation, LS_OPT_CHOICE, "sum_then_normalize"), .choices = multi_names,
+     .is_advanced = true, .help = "Whether several rewards are summed before or after the estimator.",
+     .more = "normalize_then_sum (GDPO) estimates the advantage of each reward alone, sums them by "
+             "weight and divides by the batch's standard deviation: the reward with the largest "
+             "spread does not drown the others."},
     {ROW(num_generations, LS_OPT_INT, "8"), .min = 1, .max = 65536, .unit = "completions",
      .help = "Completions of each prompt, a group."},
     {ROW(num_iterations, LS_OPT_INT, "1"), .min = 1, .max = 1024,
@@ -134,6 +226,27 @@ static leash_status check_together(const ls_rl_plan *plan, const ls_rl_options *
                        "of one prompt; set num_generations to 2 or more, or advantage_estimator "
                        "to batch-mean or none",
                        (long long)options->num_generations, plan->advantage->name);
+    if (!has_advantage && (ls_correction_is_on(&plan->correction_options) ||
+                           plan->has_entropy_controller))
+        return ls_fail(LEASH_USAGE,
+                       "%s has no effect on objective %s, which learns from no rollouts; leave it "
+                       "at its default",
+                       plan->has_entropy_controller ? "use_adaptive_entropy"
+                                                    : "a mask or correction of the policy term",
+                       plan->objective->name);
+    LS_TRY(ls_correction_check(&plan->correction_options));
+    if (plan->has_entropy_controller &&
+        !(plan->entropy_controller.min <= plan->entropy_controller.max))
+        return ls_fail(LEASH_USAGE,
+                       "entropy_coef_min is %g and entropy_coef_max %g, expected min <= max",
+                       plan->entropy_controller.min, plan->entropy_controller.max);
+    if (plan->normalises_each_reward &&
+        (plan->advantage->run_tokens || options->overlong_cache > 0 ||
+         (options->beta > 0 && plan->objective_options.kl_in == LS_KL_IN_REWARD)))
+        return ls_fail(LEASH_USAGE,
+                       "multi_objective_aggregation normalize_then_sum takes the scores of the "
+                       "rewards alone: it goes without kl_in reward, overlong_cache and "
+                       "advantage_estimator reinforce-pp");
     if (plan->has_kl_controller && !(options->beta > 0))
         return ls_fail(LEASH_USAGE, "kl_controller is adaptive, but beta is 0; set beta to the "
                                     "coefficient it shall start from");
@@ -142,14 +255,20 @@ static leash_status check_together(const ls_rl_plan *plan, const ls_rl_options *
 
 leash_status ls_rl_resolve(ls_rl_plan *plan, const ls_rl_options *options)
 {
-    int64_t objective, advantage, aggregation, estimator, wiring, controller, filter;
+    int64_t objective, advantage, aggregation, level, estimator, wiring, controller, sampler, multi, filter;
     LS_TRY(choose(&objective, "objective", objective_names, options->objective));
     LS_TRY(
         choose(&advantage, "advantage_estimator", advantage_names, options->advantage_estimator));
     LS_TRY(choose(&aggregation, "aggregation", aggregation_names, options->aggregation));
+    LS_TRY(choose(&level, "importance_sampling_level", level_names,
+                  options->importance_sampling_level));
     LS_TRY(choose(&estimator, "kl_estimator", estimator_names, options->kl_estimator));
     LS_TRY(choose(&wiring, "kl_in", wiring_names, options->kl_in));
     LS_TRY(choose(&controller, "kl_controller", controller_names, options->kl_controller));
+    LS_TRY(
+        choose(&sampler, "sampler_correction", sampler_names, options->sampler_correction));
+    LS_TRY(choose(&multi, "multi_objective_aggregation", multi_names,
+                  options->multi_objective_aggregation));
     LS_TRY(choose(&filter, "degenerate_groups", filter_names, options->degenerate_groups));
 
     ls_kl_kind kl_auto = wiring == LS_KL_IN_REWARD ? LS_KL_K1 : LS_KL_K3;
@@ -166,11 +285,41 @@ leash_status ls_rl_resolve(ls_rl_plan *plan, const ls_rl_options *options)
                                   estimator == 0 ? kl_auto : (ls_kl_kind)(estimator - 1),
                               .kl_in = (ls_kl_in)wiring,
                               .use_bias_correction_kl = options->use_bias_correction_kl,
-                              .entropy_coef = options->entropy_coef},
-        .advantage_options = {.std_epsilon = options->advantage_std_epsilon},
+                              .entropy_coef = options->entropy_coef,
+                              .off_policy_mask_threshold = options->off_policy_mask_threshold,
+                              .importance_sampling_level = (ls_ratio_level)level,
+                              .cispo_max_ratio = options->cispo_max_ratio,
+                              .dppo_epsilon = options->dppo_epsilon,
+                              .sapo_temperature_pos = options->sapo_temperature_pos,
+                              .sapo_temperature_neg = options->sapo_temperature_neg,
+                              .vespo_k_pos = options->vespo_k_pos,
+                              .vespo_lambda_pos = options->vespo_lambda_pos,
+                              .vespo_k_neg = options->vespo_k_neg,
+                              .vespo_lambda_neg = options->vespo_lambda_neg},
+        .advantage_options = {.std_epsilon = options->advantage_std_epsilon,
+                              .quantile = options->advantage_quantile},
+        .correction_options = {.sampler = (ls_sampler_correction)sampler,
+                               .sampler_min = options->sampler_correction_min,
+                               .sampler_max = options->sampler_correction_max,
+                               .top_entropy_quantile = options->top_entropy_quantile,
+                               .clip_cov_ratio = options->clip_cov_ratio,
+                               .clip_cov_min = options->clip_cov_min,
+                               .clip_cov_max = options->clip_cov_max,
+                               .kl_cov_ratio = options->kl_cov_ratio,
+                               .kl_cov_coef = options->kl_cov_coef},
+        .entropy_controller = {.target = options->entropy_target,
+                               .delta = options->entropy_coef_delta,
+                               .min = options->entropy_coef_min,
+                               .max = options->entropy_coef_max},
         .filter = (ls_filter)filter,
         .has_kl_controller = controller == 1,
+        .has_entropy_controller = options->use_adaptive_entropy,
+        .normalises_each_reward = multi == 1,
     };
     plan->needs = ls_objective_needs(plan->objective, &plan->objective_options);
+    if (plan->has_entropy_controller)
+        plan->needs |= LS_NEED_ENTROPY;
+    if (plan->correction_options.kl_cov_ratio > 0)
+        plan->needs |= LS_NEED_OLD_LOGP;
     return check_together(plan, options);
 }

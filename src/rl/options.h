@@ -5,18 +5,31 @@
 #include "config/option.h"
 #include "rl/advantage.h"
 #include "rl/aggregation.h"
+#include "rl/correction.h"
+#include "rl/entropy.h"
 #include "rl/filter.h"
 #include "rl/objective.h"
 
 typedef struct ls_rl_options { /* bound to ls_rl_option_table; names are the keys */
     const char *objective, *advantage_estimator, *aggregation;
     double epsilon, epsilon_high, delta, dual_clip;
+    const char *importance_sampling_level;
+    double cispo_max_ratio, dppo_epsilon, sapo_temperature_pos, sapo_temperature_neg;
+    double vespo_k_pos, vespo_lambda_pos, vespo_k_neg, vespo_lambda_neg;
+    double off_policy_mask_threshold;
     double beta;
     const char *kl_estimator, *kl_in, *kl_controller;
     bool use_bias_correction_kl;
     double kl_target, kl_horizon;
     double entropy_coef;
-    double advantage_std_epsilon;
+    bool use_adaptive_entropy;
+    double entropy_target, entropy_coef_delta, entropy_coef_min, entropy_coef_max;
+    const char *sampler_correction;
+    double sampler_correction_min, sampler_correction_max;
+    double top_entropy_quantile;
+    double clip_cov_ratio, clip_cov_min, clip_cov_max, kl_cov_ratio, kl_cov_coef;
+    double advantage_std_epsilon, advantage_quantile;
+    const char *multi_objective_aggregation; /* sum_then_normalize, normalize_then_sum */
     int64_t num_generations, num_iterations;
     const char *degenerate_groups; /* keep, drop, refill */
     int64_t max_refill_rounds;
@@ -32,8 +45,11 @@ typedef struct ls_rl_plan {
     const ls_aggregation *aggregation;
     ls_objective_options objective_options;
     ls_advantage_options advantage_options;
+    ls_correction_options correction_options;
+    ls_entropy_controller entropy_controller;
     ls_filter filter;
-    bool has_kl_controller;
+    bool has_kl_controller, has_entropy_controller;
+    bool normalises_each_reward; /* rl/multi_reward.h instead of the sum of rewards */
     unsigned needs; /* LS_NEED_ bits */
 } ls_rl_plan;
 

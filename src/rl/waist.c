@@ -18,5 +18,7 @@ leash_streams ls_streams_range(const leash_streams *all, int64_t first, int64_t 
     view.ref_logp = all->ref_logp ? all->ref_logp + token : NULL;
     view.advantage = all->advantage ? all->advantage + token : NULL;
     view.weight = all->weight ? all->weight + token : NULL;
+    view.sampler_logp = all->sampler_logp ? all->sampler_logp + token : NULL;
+    view.anchor = all->anchor ? all->anchor + token : NULL;
     return view;
 }

@@ -33,6 +33,10 @@ typedef struct leash_streams { /* per token, given */
     const float *ref_logp;    /* (n_tokens) under the reference; NULL: no reference              */
     const float *advantage;   /* (n_tokens); NULL: not needed                                    */
     const float *weight;      /* (n_tokens); 0 = masked                                          */
+    /* (n_tokens) under the distribution that was sampled from, where that is not the policy's
+     * (top_k, top_p, min_p); NULL: it is old_logp */
+    const float *sampler_logp;
+    const float *anchor; /* (n_tokens) weight of |logp - old_logp| in the loss; NULL: none       */
 } leash_streams;
 
 typedef struct leash_scores { /* per token, from the model */

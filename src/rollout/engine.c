@@ -33,13 +33,12 @@ static void draw_range(void *context, int64_t begin, int64_t end, int worker)
     int64_t V = w->engine->model->head->rows;
     /* A range has the scratch of its first draw for itself; worker numbers would make the plan
      * depend on the threads. */
-    float *scratch = w->engine->scratch + begin * V;
     int32_t *scratch_ids = w->engine->scratch_ids + begin * V;
     for (int64_t i = begin; i < end; i++) {
         ls_slot *slot = &w->engine->slots[w->draws[i].slot];
         int64_t row = w->draws[i].row - w->row0;
         int32_t at = slot->n_tokens++;
-        const float *z = w->logits + row * V;
+        const float *z = w->logits + row * V, *p = w->engine->probs + row * V;
         ls_rng_name name = {.seed = request->seed,
                             .purpose = request->purpose,
                             .step = request->step,
@@ -47,8 +46,8 @@ static void draw_range(void *context, int64_t begin, int64_t end, int worker)
                             .sample = (uint32_t)slot->sample,
                             .position = (uint32_t)at};
         double u = ls_rng_uniform(&name);
-        int32_t id = ls_sample_token(z, w->lse[row], V, &request->sampling, u, &slot->log_kept[at],
-                                     scratch, scratch_ids);
+        int32_t id =
+            ls_sample_token(z, p, V, &request->sampling, u, &slot->log_kept[at], scratch_ids);
         slot->ids[at] = id;
         slot->logp[at] = z[id] - w->lse[row];
         slot->entropy[at] = w->entropy[row];
@@ -97,6 +96,10 @@ static leash_status draw_tokens(ls_engine *engine, ls_tape *tape, ls_tensor *hid
                            .n = n,
                            .temperature = temperature == 0.0 ? 1.0f : (float)temperature};
         ls_op_head_logits(tape, &job, logits, lse, entropy);
+        ls_softmax_probs_args probs = {
+            .p = engine->probs, .z = logits, .lse = lse, .N = n, .V = head->rows};
+        if (temperature != 0.0)
+            tape->dev->k->softmax_probs(tape->dev, &probs);
         int64_t first = n_drawn;
         while (n_drawn < n_draws && engine->draws[n_drawn].row < row + n)
             n_drawn++;
@@ -175,7 +178,7 @@ static void take_memory(ls_engine *engine)
     engine->free_slots = ls_arena_ints(arena, n);
     int64_t C = engine->model->config.hidden_size;
     engine->last_hidden = (ls_tensor){.data = ls_arena_floats(arena, n * C), .rows = n, .cols = C};
-    engine->scratch = ls_arena_floats(arena, n * V);
+    engine->probs = ls_arena_floats(arena, n * V);
     engine->scratch_ids = ls_arena_ints(arena, n * V);
     engine->seqs = ls_arena_alloc(arena, (size_t)n * sizeof *engine->seqs);
     engine->ids = ls_arena_ints(arena, n + engine->chunk);

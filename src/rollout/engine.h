@@ -56,8 +56,8 @@ struct ls_engine {
     ls_group *groups; /* (n_slots) a ring from first_group, in request order */
     int64_t first_group, n_groups;
     ls_tensor last_hidden; /* (n_slots, C) of the groups, by place in the ring   */
-    float *scratch;        /* (n_slots, V) of the sampler, and ids               */
-    int32_t *scratch_ids;
+    float *probs;          /* (n_slots, V) of the rows that are drawn from       */
+    int32_t *scratch_ids;  /* (n_slots, V) of the sampler                        */
 
     /* the running request */
     const ls_rollout_request *request;

@@ -96,10 +96,11 @@ int64_t ls_engine_cache_bytes(const ls_engine *engine);
 leash_status ls_engine_measure(const ls_engine *engine, ls_arena *results, int64_t n_completions,
                                int64_t max_completion_length) LEASH_MUST_USE;
 
-/* One token from scaled logits z (V): applies top-k, top-p, min-p, draws with `u` in [0,1) along
- * ids in ascending order; greedy with temperature 0 takes the lowest id of the maxima.  log_kept
- * out.  scratch: V floats + V ints. */
-int32_t ls_sample_token(const float *z, float lse, int64_t V, const ls_sampling_options *options,
-                        double u, float *log_kept, float *scratch, int32_t *scratch_ids);
+/* One token from scaled logits z (V) and their probabilities p (V), which greedy does not read:
+ * applies top-k, top-p, min-p, draws with `u` in [0,1) along ids in ascending order; greedy with
+ * temperature 0 takes the lowest id of the maxima.  log_kept out.  scratch_ids: V ints. */
+int32_t ls_sample_token(const float *z, const float *p, int64_t V,
+                        const ls_sampling_options *options, double u, float *log_kept,
+                        int32_t *scratch_ids);
 
 #endif

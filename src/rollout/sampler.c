@@ -1,7 +1,7 @@
 /* One token from a row of logits: greedy, or an inverse CDF along ids in ascending order, over
  * all ids or over a truncated set.
  *
- *     p_v = exp(z_v - lse)            the full softmax at the sampling temperature
+ *     p_v = exp(z_v - lse)            the full softmax at the sampling temperature; the caller's
  *     top-k   the k first in rank: most likely first, of equals the lower id first
  *     top-p   of those, the shortest run of first ranks whose mass is at least top_p of theirs
  *     min-p   of those, the ones with p_v >= min_p * max p, compared as z_v >= max z + log(min_p)
@@ -63,7 +63,7 @@ static int32_t take_first(rank_heap *heap)
 }
 
 /* The id that is last in rank among those top-k and top-p keep. */
-static int32_t find_last_kept(const float *z, float lse, int64_t V,
+static int32_t find_last_kept(const float *z, const float *p, int64_t V,
                               const ls_sampling_options *options, int32_t *ids)
 {
     rank_heap heap;
@@ -75,14 +75,14 @@ static int32_t find_last_kept(const float *z, float lse, int64_t V,
         total = 0;
         for (int64_t i = 0; i < k; i++) {
             last = take_first(&heap);
-            total += ls_expf(z[last] - lse);
+            total += p[last];
         }
     }
     if (options->top_p >= 1.0)
         return last;
     for (int64_t i = 0; i < k && (i == 0 || mass < options->top_p * total); i++) {
         last = i < V - heap.n ? ids[V - 1 - i] : take_first(&heap);
-        mass += ls_expf(z[last] - lse);
+        mass += p[last];
     }
     return last;
 }
@@ -97,58 +97,57 @@ static int32_t find_greatest(const float *z, int64_t V)
 }
 
 /* All ids.  The last id with a probability is taken when rounding leaves u above the sum. */
-static int32_t draw_from_all(const float *z, float lse, int64_t V, double u)
+static int32_t draw_from_all(const float *p, int64_t V, double u)
 {
     double sum = 0;
     int64_t last = 0;
     for (int64_t v = 0; v < V; v++) {
-        float p = ls_expf(z[v] - lse);
-        if (p > 0.0f)
+        if (p[v] > 0.0f)
             last = v;
-        sum += p;
+        sum += p[v];
         if (sum > u)
             break;
     }
     return (int32_t)last;
 }
 
-/* n kept ids in ascending order with their probabilities. */
+/* n kept ids in ascending order. */
 static int32_t draw_from_kept(const int32_t *ids, const float *p, int64_t n, double mass, double u)
 {
     double sum = 0;
     int64_t last = 0;
     for (int64_t i = 0; i < n; i++) {
-        if (p[i] > 0.0f)
+        if (p[ids[i]] > 0.0f)
             last = i;
-        sum += p[i];
+        sum += p[ids[i]];
         if (sum > u * mass)
             break;
     }
     return ids[last];
 }
 
-int32_t ls_sample_token(const float *z, float lse, int64_t V, const ls_sampling_options *options,
-                        double u, float *log_kept, float *scratch, int32_t *scratch_ids)
+int32_t ls_sample_token(const float *z, const float *p, int64_t V,
+                        const ls_sampling_options *options, double u, float *log_kept,
+                        int32_t *scratch_ids)
 {
     *log_kept = 0.0f;
     if (options->temperature == 0.0)
         return find_greatest(z, V);
     bool has_rank_rule = options->top_p < 1.0 || (options->top_k > 0 && options->top_k < V);
     if (!has_rank_rule && options->min_p == 0.0)
-        return draw_from_all(z, lse, V, u);
+        return draw_from_all(p, V, u);
 
-    int32_t last = has_rank_rule ? find_last_kept(z, lse, V, options, scratch_ids) : -1;
+    int32_t last = has_rank_rule ? find_last_kept(z, p, V, options, scratch_ids) : -1;
     float least = z[find_greatest(z, V)] + ls_logf((float)options->min_p);
     double mass = 0;
     int64_t n = 0;
     for (int32_t v = 0; v < V; v++) {
         if ((last >= 0 && v != last && !ranks_before(z, v, last)) || z[v] < least)
             continue;
-        scratch[n] = ls_expf(z[v] - lse);
-        mass += scratch[n];
+        mass += p[v];
         scratch_ids[n++] = v;
     }
     if (n < V)
         *log_kept = fminf(ls_logf((float)mass), 0.0f);
-    return draw_from_kept(scratch_ids, scratch, n, mass, u);
+    return draw_from_kept(scratch_ids, p, n, mass, u);
 }

@@ -7,6 +7,7 @@
 #include "data/task.h"
 #include "formats/hf_folder.h"
 #include "train/checkpoint.h"
+#include "train/manifest.h"
 
 static bool is_model_folder(const char *path)
 {
@@ -14,20 +15,26 @@ static bool is_model_folder(const char *path)
     return ls_file_exists(ls_path_join(config, path, "config.json"));
 }
 
-/* A run directory stands for its final model, or for its newest checkpoint while it is unfinished. */
+/* A run directory stands for its final model, or for its newest checkpoint while it is
+ * unfinished. */
 static leash_status resolve_folder(char out[LS_PATH_MAX], const char *path)
 {
     if (!ls_dir_exists(path))
-        return ls_fail(LEASH_USAGE, "--model: '%s' is neither a folder nor a built-in shape (tiny, 1m, 15m, 135m)", path);
+        return ls_fail(
+            LEASH_USAGE,
+            "--model: '%s' is neither a folder nor a built-in shape (tiny, 1m, 15m, 135m)", path);
     if (is_model_folder(path)) {
-        ls_path_join(out, path, ".");
+        snprintf(out, LS_PATH_MAX, "%s", path);
         return LEASH_OK;
     }
     if (is_model_folder(ls_path_join(out, path, "final")))
         return LEASH_OK;
     if (ls_checkpoint_latest(out, path) == LEASH_OK)
         return LEASH_OK;
-    return ls_fail(LEASH_IO, "%s: no config.json, no final/ and no whole checkpoint in it: a model folder or a run directory is expected", path);
+    return ls_fail(LEASH_IO,
+                   "%s: no config.json, no final/ and no whole checkpoint in it: a model folder or "
+                   "a run directory is expected",
+                   path);
 }
 
 static bool is_builtin_name(const char *name)
@@ -66,20 +73,41 @@ static leash_status open_builtin(ls_model_source *out, const ls_run_options *opt
     return LEASH_OK;
 }
 
-static leash_status open_folder(ls_model_source *out, const char *model, const ls_run_options *options)
+/* A folder that leash wrote says what must be in it. */
+static leash_status check_manifest(const char *path)
+{
+    char manifest[LS_PATH_MAX], text[LS_PATH_MAX];
+    if (!ls_file_exists(ls_path_join(manifest, path, LS_MANIFEST_NAME)))
+        return LEASH_OK;
+    leash_status status = ls_checkpoint_verify(path);
+    if (status == LEASH_OK)
+        return LEASH_OK;
+    snprintf(text, sizeof text, "%s", leash_error());
+    return ls_fail(
+        status,
+        "%s; train again or take another checkpoint (to use the folder as it is, remove %s)", text,
+        manifest);
+}
+
+static leash_status open_folder(ls_model_source *out, const char *model,
+                                const ls_run_options *options)
 {
     LS_TRY(resolve_folder(out->path, model));
+    LS_TRY(check_manifest(out->path));
     if (options->model.tokenizer[0])
-        return ls_fail(LEASH_USAGE, "--tokenizer: '%s' brings its own tokenizer: leave the key out", model);
+        return ls_fail(LEASH_USAGE, "--tokenizer: '%s' brings its own tokenizer: leave the key out",
+                       model);
     LS_TRY(ls_hf_read_config(&out->config, out->path));
     LS_TRY(ls_tokenizer_load(&out->tokenizer, out->path));
     if (out->config.vocab_size < ls_tokenizer_vocab_size(out->tokenizer))
         return ls_fail(LEASH_FORMAT, "%s: the tokenizer has %d ids, the model only %lld", out->path,
-                       (int)ls_tokenizer_vocab_size(out->tokenizer), (long long)out->config.vocab_size);
+                       (int)ls_tokenizer_vocab_size(out->tokenizer),
+                       (long long)out->config.vocab_size);
     return LEASH_OK;
 }
 
-leash_status ls_model_source_open(ls_model_source *out, const char *model, const ls_run_options *options)
+leash_status ls_model_source_open(ls_model_source *out, const char *model,
+                                  const ls_run_options *options)
 {
     memset(out, 0, sizeof *out);
     out->is_builtin = is_builtin_name(model) && !ls_dir_exists(model);
@@ -101,8 +129,9 @@ void ls_model_source_close(ls_model_source *source)
     source->tokenizer = NULL;
 }
 
-leash_status ls_model_source_make(ls_model **out, const ls_model_source *source, ls_device *dev, ls_arena *arena, ls_model_use use,
-                                  int64_t n_leaves, uint64_t seed)
+leash_status ls_model_source_make(ls_model **out, const ls_model_source *source, ls_device *dev,
+                                  ls_arena *arena, ls_model_use use, int64_t n_leaves,
+                                  uint64_t seed)
 {
     LS_TRY(ls_model_new(out, &source->config, dev, arena, use, n_leaves));
     if (dev->k->is_null)

@@ -1,4 +1,5 @@
-/* Building a run, dry or real: options become data, models, moments, engine and buffers, each in the arena of its role. */
+/* Building a run, dry or real: options become data, models, moments, engine and buffers, each in
+ * the arena of its role. */
 #include "train/run.h"
 
 #include <math.h>
@@ -9,8 +10,9 @@
 #define TEXT_ROOM ((size_t)1 << 14)
 
 const char *const ls_role_names[LS_ROLE_COUNT] = {
-    [LS_ROLE_POLICY] = "policy", [LS_ROLE_OPTIMIZER] = "optimizer", [LS_ROLE_REFERENCE] = "reference",
-    [LS_ROLE_CACHE] = "rollout", [LS_ROLE_STEP] = "step",           [LS_ROLE_PASS] = "activations"};
+    [LS_ROLE_POLICY] = "policy",       [LS_ROLE_OPTIMIZER] = "optimizer",
+    [LS_ROLE_REFERENCE] = "reference", [LS_ROLE_CACHE] = "rollout",
+    [LS_ROLE_STEP] = "step",           [LS_ROLE_PASS] = "activations"};
 
 static leash_status open_arenas(ls_run *run)
 {
@@ -23,22 +25,56 @@ static leash_status open_arenas(ls_run *run)
     return LEASH_OK;
 }
 
+/* The row with the longest prompt, or the longest row. */
+static long long longest_line(const ls_dataset *data, bool of_prompts)
+{
+    int64_t i = 0;
+    while (of_prompts ? data->rows[i].n_prompt != data->max_prompt
+                      : data->rows[i].n_tokens != data->max_tokens)
+        i++;
+    return data->rows[i].line;
+}
+
+static leash_status check_prompts(const ls_run *run, int64_t limit)
+{
+    const ls_dataset *data = &run->data;
+    if (data->max_prompt >= limit)
+        return ls_fail(LEASH_DATA,
+                       "%s:%lld: the prompt has %d tokens, the model's context is %lld: shorten "
+                       "it, set max_length to at most %lld and truncation to drop, or use a model "
+                       "with more max_position_embeddings",
+                       data->name, longest_line(data, true), (int)data->max_prompt,
+                       (long long)limit, (long long)limit);
+    if (run->max_length > limit)
+        return ls_fail(LEASH_USAGE,
+                       "%s:%lld: a prompt of %d tokens and max_completion_length = %lld do not fit "
+                       "the model's context of %lld: lower max_completion_length",
+                       data->name, longest_line(data, true), (int)data->max_prompt,
+                       (long long)run->o->sampling.max_completion_length, (long long)limit);
+    return LEASH_OK;
+}
+
 /* Lengths: the longest sequence a step may hold, and whether the model has positions for it. */
 static leash_status check_lengths(ls_run *run)
 {
     int64_t limit = run->source.config.max_position_embeddings;
-    run->max_length = run->o->data.packing ? run->o->data.max_length : run->data.max_tokens;
+    const ls_dataset *data = &run->data;
     if (ls_run_has_rollouts(run->o)) {
-        run->max_length = run->data.max_prompt + run->o->sampling.max_completion_length;
-        if (run->data.max_prompt >= limit)
-            return ls_fail(LEASH_DATA, "%s: the longest prompt has %d tokens, the model's context is %lld: shorten it or use a model with more "
-                                       "max_position_embeddings", run->data.name, (int)run->data.max_prompt, (long long)limit);
+        run->max_length = data->max_prompt + run->o->sampling.max_completion_length;
+        return check_prompts(run, limit);
     }
-    if (run->max_length > limit)
-        return ls_fail(LEASH_USAGE, "sequences of up to %lld tokens do not fit the model's context of %lld: lower %s",
-                       (long long)run->max_length, (long long)limit,
-                       ls_run_has_rollouts(run->o) ? "max_completion_length" : "max_length");
-    return LEASH_OK;
+    run->max_length = run->o->data.packing ? run->o->data.max_length : data->max_tokens;
+    if (run->max_length <= limit)
+        return LEASH_OK;
+    if (run->o->data.packing)
+        return ls_fail(LEASH_USAGE,
+                       "max_length = %lld is more than the model's context of %lld: lower it",
+                       (long long)run->max_length, (long long)limit);
+    return ls_fail(LEASH_DATA,
+                   "%s:%lld: the row has %d tokens, the model's context is %lld: set max_length to "
+                   "at most %lld and truncation to keep_start or drop",
+                   data->name, longest_line(data, false), (int)data->max_tokens, (long long)limit,
+                   (long long)limit);
 }
 
 static void count_steps(ls_run *run)
@@ -49,7 +85,8 @@ static void count_steps(ls_run *run)
         draws /= o->rl.num_generations;
     run->n_steps = o->train.max_steps;
     if (run->n_steps == 0)
-        run->n_steps = (int64_t)ceil(o->train.num_train_epochs * (double)run->data.n_rows / (double)draws);
+        run->n_steps =
+            (int64_t)ceil(o->train.num_train_epochs * (double)run->data.n_rows / (double)draws);
     run->schedule = (ls_schedule){.learning_rate = o->train.learning_rate,
                                   .floor = o->train.lr_floor,
                                   .warmup = o->train.warmup_steps,
@@ -65,8 +102,8 @@ static leash_status build_models(ls_run *run)
 {
     const ls_run_options *o = run->o;
     uint64_t seed = (uint64_t)o->train.seed;
-    LS_TRY(ls_model_source_make(&run->model, &run->source, &run->dev, &run->arena[LS_ROLE_POLICY], LS_MODEL_TRAINED,
-                                o->train.grad_leaves, seed));
+    LS_TRY(ls_model_source_make(&run->model, &run->source, &run->dev, &run->arena[LS_ROLE_POLICY],
+                                LS_MODEL_TRAINED, o->train.grad_leaves, seed));
     ls_optimizer_options adam = {.adam_beta1 = o->train.adam_beta1,
                                  .adam_beta2 = o->train.adam_beta2,
                                  .adam_epsilon = o->train.adam_epsilon,
@@ -80,10 +117,12 @@ static leash_status build_models(ls_run *run)
         LS_TRY(ls_model_source_open(&run->reference_source, o->model.ref_model, o));
         source = &run->reference_source;
         if (source->config.vocab_size != run->source.config.vocab_size)
-            return ls_fail(LEASH_USAGE, "ref_model: its vocabulary has %lld ids, the policy's %lld", (long long)source->config.vocab_size,
+            return ls_fail(LEASH_USAGE, "ref_model: its vocabulary has %lld ids, the policy's %lld",
+                           (long long)source->config.vocab_size,
                            (long long)run->source.config.vocab_size);
     }
-    LS_TRY(ls_model_source_make(&run->reference, source, &run->dev, &run->arena[LS_ROLE_REFERENCE], LS_MODEL_FROZEN, 1, seed));
+    LS_TRY(ls_model_source_make(&run->reference, source, &run->dev, &run->arena[LS_ROLE_REFERENCE],
+                                LS_MODEL_FROZEN, 1, seed));
     run->state.reference_hash = run->is_dry ? 0 : ls_model_hash(run->reference);
     return LEASH_OK;
 }
@@ -97,16 +136,22 @@ static leash_status load_held_out(ls_run *run)
     data.dataset_num_rows = run->o->eval.eval_num_rows;
     if (run->o->eval.eval_dataset[0]) {
         data.dataset = run->o->eval.eval_dataset;
-        data.task = "";
+        data.task = data.task_args = "";
+        data.split = "train"; /* a file has no other */
     } else if (data.dataset[0]) {
-        return ls_fail(LEASH_USAGE, "eval_steps needs held-out problems: give --eval_dataset a JSONL file (a --task brings its own)");
+        return ls_fail(LEASH_USAGE, "eval_steps needs held-out problems: give --eval_dataset a "
+                                    "JSONL file (a --task brings its own)");
     }
     LS_TRY(ls_reward_resolve(&run->rewards, &run->o->reward));
-    LS_TRY(ls_dataset_load(&run->held_out, &data, run->source.tokenizer, true, (uint64_t)run->o->train.seed));
-    int64_t longest = ls_eval_max_length(&run->held_out, &run->o->sampling), limit = run->source.config.max_position_embeddings;
+    LS_TRY(ls_dataset_load(&run->held_out, &data, run->source.tokenizer, true,
+                           (uint64_t)run->o->train.seed));
+    int64_t longest = ls_eval_max_length(&run->held_out, &run->o->sampling),
+            limit = run->source.config.max_position_embeddings;
     if (longest > limit)
-        return ls_fail(LEASH_USAGE, "held-out prompts and completions of up to %lld tokens do not fit the model's context of %lld: lower "
-                                    "max_completion_length", (long long)longest, (long long)limit);
+        return ls_fail(LEASH_USAGE,
+                       "held-out prompts and completions of up to %lld tokens do not fit the "
+                       "model's context of %lld: lower max_completion_length",
+                       (long long)longest, (long long)limit);
     return LEASH_OK;
 }
 
@@ -115,7 +160,9 @@ static leash_status build_engine(ls_run *run)
     int64_t longest = ls_run_has_rollouts(run->o) ? run->max_length : 0;
     if (run->held_out.n_rows > 0 && ls_eval_max_length(&run->held_out, &run->o->sampling) > longest)
         longest = ls_eval_max_length(&run->held_out, &run->o->sampling);
-    return longest > 0 ? ls_engine_new(&run->engine, run->model, &run->arena[LS_ROLE_CACHE], &run->o->engine, longest) : LEASH_OK;
+    return longest > 0 ? ls_engine_new(&run->engine, run->model, &run->arena[LS_ROLE_CACHE],
+                                       &run->o->engine, longest)
+                       : LEASH_OK;
 }
 
 /* Sequences of a step and what its rollouts leave behind. */
@@ -125,17 +172,35 @@ static void build_buffers(ls_run *run)
     int64_t n_seqs = ls_step_sequences(o), micro = o->train.per_device_train_batch_size;
     if (o->data.packing) /* a packed row holds at most one sequence for each two tokens */
         n_seqs *= run->max_length / 2 + 1;
-    ls_sequences_init(&run->sequences, &run->arena[LS_ROLE_STEP], n_seqs, ls_step_sequences(o) * run->max_length);
-    run->updater = (ls_updater){.model = run->model,
-                                .optimizer = &run->optimizer,
-                                .pass = &run->arena[LS_ROLE_PASS],
-                                .plan = &run->plan,
-                                .temperature = ls_run_has_rollouts(o) ? o->sampling.temperature : 1.0,
-                                .micro_batch = o->data.packing ? n_seqs : micro,
-                                .micro_tokens = micro * run->max_length,
-                                .fixed_length = ls_run_has_rollouts(o) ? o->sampling.max_completion_length : run->max_length,
-                                .recomputes = o->train.gradient_checkpointing,
-                                .wants_argmax = !ls_run_has_rollouts(o)};
+    ls_sequences_init(&run->sequences, &run->arena[LS_ROLE_STEP], n_seqs,
+                      ls_step_sequences(o) * run->max_length);
+    if (ls_run_has_rollouts(o))
+        run->scores = ls_arena_alloc(&run->arena[LS_ROLE_STEP],
+                                     (size_t)(n_seqs * run->rewards.n) * sizeof *run->scores);
+    run->updater =
+        (ls_updater){.model = run->model,
+                     .optimizer = &run->optimizer,
+                     .pass = &run->arena[LS_ROLE_PASS],
+                     .plan = &run->plan,
+                     .temperature = ls_run_has_rollouts(o) ? o->sampling.temperature : 1.0,
+                     .micro_batch = o->data.packing ? n_seqs : micro,
+                     .micro_tokens = micro * run->max_length,
+                     .fixed_length = ls_run_has_rollouts(o) ? o->sampling.max_completion_length
+                                                            : run->max_length,
+                     .recomputes = o->train.gradient_checkpointing,
+                     .wants_argmax = !ls_run_has_rollouts(o)};
+}
+
+/* A gate is no score of its own: it can shut a sum, but not be normalised and added. */
+static leash_status check_rewards(const ls_run *run)
+{
+    for (int64_t k = 0; run->plan.normalises_each_reward && k < run->rewards.n; k++)
+        if (run->rewards.is_gate[k])
+            return ls_fail(LEASH_USAGE,
+                           "multi_objective_aggregation normalize_then_sum adds the advantages of "
+                           "each reward, but reward %s is a gate; set format_as_gate: false",
+                           run->rewards.reward[k]->name);
+    return LEASH_OK;
 }
 
 static leash_status commit_arenas(ls_run *run, const ls_run_cost *cost)
@@ -153,9 +218,12 @@ static leash_status build(ls_run *run, const ls_run_cost *cost)
     LS_TRY(open_arenas(run));
     LS_TRY(ls_device_open(&run->dev, &o->system, run->is_dry));
     LS_TRY(ls_model_source_open(&run->source, o->model.model, o));
-    if (ls_run_has_rollouts(o))
+    if (ls_run_has_rollouts(o)) {
         LS_TRY(ls_reward_resolve(&run->rewards, &o->reward));
-    LS_TRY(ls_dataset_load(&run->data, &o->data, run->source.tokenizer, ls_run_has_rollouts(o), (uint64_t)o->train.seed));
+        LS_TRY(check_rewards(run));
+    }
+    LS_TRY(ls_dataset_load(&run->data, &o->data, run->source.tokenizer, ls_run_has_rollouts(o),
+                           (uint64_t)o->train.seed));
     LS_TRY(check_lengths(run));
     count_steps(run);
     if (ls_run_has_evaluations(o))
@@ -167,8 +235,8 @@ static leash_status build(ls_run *run, const ls_run_cost *cost)
     return build_engine(run);
 }
 
-leash_status ls_run_build(ls_run *run, const ls_config *config, const ls_run_options *options, const ls_train_hooks *hooks,
-                          const ls_run_cost *cost)
+leash_status ls_run_build(ls_run *run, const ls_config *config, const ls_run_options *options,
+                          const ls_train_hooks *hooks, const ls_run_cost *cost)
 {
     memset(run, 0, sizeof *run);
     run->config = config;

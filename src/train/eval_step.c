@@ -15,7 +15,8 @@ static void report_progress(void *user, int64_t done, int64_t total, int64_t tok
     ls_run *run = user;
     (void)tokens;
     if (run->hooks.on_progress)
-        run->hooks.on_progress(run->hooks.user, run, "evaluate", total ? (double)done / (double)total : 0);
+        run->hooks.on_progress(run->hooks.user, run, "evaluate",
+                               total ? (double)done / (double)total : 0);
 }
 
 static ls_eval_request make_request(ls_run *run)

@@ -1,4 +1,5 @@
-/* The loop: take sequences, update, measure, save.  One screen (run_step); the rest opens and closes the run around it. */
+/* The loop: take sequences, update, measure, save.  One screen (run_step); the rest opens and
+ * closes the run around it. */
 #include "train/run.h"
 
 #include <math.h>
@@ -9,11 +10,13 @@
 #include "base/log.h"
 
 /* Means over the updates of a step, extremes and counts excepted. */
-static void fold_objective(ls_metrics *m, const ls_objective_metrics *add, int64_t update, int64_t n_updates)
+static void fold_objective(ls_metrics *m, const ls_objective_metrics *add, int64_t update,
+                           int64_t n_updates)
 {
     for (int64_t i = 0; i < ls_n_objective_metrics; i++) {
         const ls_objective_metric_row *row = &ls_objective_metric_rows[i];
-        double value = *(const double *)((const char *)add + row->offset), old = update ? ls_metrics_get(m, row->name) : NAN;
+        double value = *(const double *)((const char *)add + row->offset),
+               old = update ? ls_metrics_get(m, row->name) : NAN;
         if (isnan(value))
             continue;
         bool is_min = ls_ends_with(row->name, "min"), is_max = ls_ends_with(row->name, "max");
@@ -28,9 +31,11 @@ static void fold_objective(ls_metrics *m, const ls_objective_metrics *add, int64
 
 static void report_update(ls_metrics *m, const ls_update_result *r, double learning_rate)
 {
-    double compared = ls_metrics_get(m, "rollout/compared"), mismatched = ls_metrics_get(m, "rollout/mismatched");
+    double compared = ls_metrics_get(m, "rollout/compared"),
+           mismatched = ls_metrics_get(m, "rollout/mismatched");
     ls_metrics_set(m, "rollout/compared", (isnan(compared) ? 0 : compared) + (double)r->n_compared);
-    ls_metrics_set(m, "rollout/mismatched", (isnan(mismatched) ? 0 : mismatched) + (double)r->n_mismatched);
+    ls_metrics_set(m, "rollout/mismatched",
+                   (isnan(mismatched) ? 0 : mismatched) + (double)r->n_mismatched);
     ls_metrics_set(m, "grad_norm", r->report.grad_norm);
     ls_metrics_set(m, "param_change_norm", r->report.change_norm);
     ls_metrics_set(m, "param_norm", r->report.param_norm);
@@ -40,7 +45,8 @@ static void report_update(ls_metrics *m, const ls_update_result *r, double learn
 static bool has_targets(const ls_sequences *s, int64_t first, int64_t end)
 {
     for (int64_t i = first; i < end; i++)
-        if (!(s->flags[i] & (LS_SEQ_MASKED | LS_SEQ_DROPPED)) && s->target_start[i + 1] > s->target_start[i])
+        if (!(s->flags[i] & (LS_SEQ_MASKED | LS_SEQ_DROPPED)) &&
+            s->target_start[i + 1] > s->target_start[i])
             return true;
     return false;
 }
@@ -49,16 +55,19 @@ static bool has_targets(const ls_sequences *s, int64_t first, int64_t end)
 static leash_status run_updates(ls_run *run, ls_metrics *m)
 {
     ls_sequences *s = &run->sequences;
-    int64_t passes = ls_run_has_rollouts(run->o) ? run->o->rl.num_iterations : 1, rows = 0, hits = 0, targets = 0;
-    int64_t slices = ls_run_has_rollouts(run->o) ? ls_step_sequences(run->o) / ls_update_sequences(run->o) : 1;
+    int64_t passes = ls_run_has_rollouts(run->o) ? run->o->rl.num_iterations : 1, rows = 0,
+            hits = 0, targets = 0;
+    int64_t slices = ls_step_slices(run->o);
     double started = ls_clock_seconds();
     for (int64_t k = 0; k < passes * slices; k++) {
-        int64_t slice = k % slices, first = s->n_seqs * slice / slices, end = s->n_seqs * (slice + 1) / slices;
+        int64_t slice = k % slices, first = s->n_seqs * slice / slices,
+                end = s->n_seqs * (slice + 1) / slices;
         double learning_rate = ls_schedule_at(&run->schedule, run->state.updates);
         if (!has_targets(s, first, end))
             continue;
         ls_update_result r;
-        LS_TRY(ls_update_run(&run->updater, s, first, end, learning_rate, k == 0 && ls_run_has_rollouts(run->o), &r));
+        LS_TRY(ls_update_run(&run->updater, s, first, end, learning_rate,
+                             k == 0 && ls_run_has_rollouts(run->o), &r));
         ls_objective_metrics metrics = ls_objective_finish(&r.sums, &run->plan.objective_options);
         fold_objective(m, &metrics, k, passes * slices);
         report_update(m, &r, learning_rate);
@@ -67,7 +76,8 @@ static leash_status run_updates(ls_run *run, ls_metrics *m)
         hits += r.n_argmax_hits;
         targets += r.sums.n_tokens;
         if (run->hooks.on_progress)
-            run->hooks.on_progress(run->hooks.user, run, "update", (double)(k + 1) / (double)(passes * slices));
+            run->hooks.on_progress(run->hooks.user, run, "update",
+                                   (double)(k + 1) / (double)(passes * slices));
     }
     double seconds = ls_clock_seconds() - started;
     ls_metrics_set(m, "time/train_s", seconds);
@@ -88,8 +98,8 @@ static void append_completion(ls_run *run, int64_t i)
     char number[32];
     ls_str_clear(text);
     ls_tokenizer_decode(run->source.tokenizer, ids, n, false, text);
-    ls_str_appendf(line, "{\"step\": %lld, \"row\": %lld, \"sample\": %d, \"prompt\": ", (long long)run->state.step + 1,
-                   (long long)s->row[i] + 1, s->sample[i]);
+    ls_str_appendf(line, "{\"step\": %lld, \"row\": %lld, \"sample\": %d, \"prompt\": ",
+                   (long long)run->state.step + 1, (long long)s->row[i] + 1, s->sample[i]);
     ls_str_append_json(line, example->prompt, strlen(example->prompt));
     ls_str_append(line, ", \"completion\": ");
     ls_str_append_json(line, text->data, text->len);
@@ -98,9 +108,11 @@ static void append_completion(ls_run *run, int64_t i)
         ls_str_append_json(line, example->answer, strlen(example->answer));
     else
         ls_str_append(line, "null");
-    ls_str_appendf(line, ", \"reward\": %s", isnan(s->reward[i]) ? "null" : ls_format_double(number, s->reward[i]));
-    ls_str_appendf(line, ", \"advantage\": %s, \"n_tokens\": %lld, \"truncated\": %s}\n", ls_format_double(number, s->advantage[i]),
-                   (long long)n, s->flags[i] & LS_SEQ_TRUNCATED ? "true" : "false");
+    ls_str_appendf(line, ", \"reward\": %s",
+                   isnan(s->reward[i]) ? "null" : ls_format_double(number, s->reward[i]));
+    ls_str_appendf(line, ", \"advantage\": %s, \"n_tokens\": %lld, \"truncated\": %s}\n",
+                   ls_format_double(number, s->advantage[i]), (long long)n,
+                   s->flags[i] & LS_SEQ_TRUNCATED ? "true" : "false");
 }
 
 /* Sampled completions, spread evenly over the step. */
@@ -127,8 +139,8 @@ static leash_status save(ls_run *run)
 {
     run->state.metrics_bytes = run->dir.metrics_bytes;
     run->state.completions_bytes = run->dir.completions_bytes;
-    return ls_checkpoint_save(run->dir.path, &run->state, run->model, &run->optimizer, run->source.tokenizer,
-                              run->o->log.save_total_limit);
+    return ls_checkpoint_save(run->dir.path, &run->state, run->model, &run->optimizer,
+                              run->source.tokenizer, run->o->log.save_total_limit);
 }
 
 static leash_status check_idle(ls_run *run, const ls_metrics *m)
@@ -138,11 +150,22 @@ static leash_status check_idle(ls_run *run, const ls_metrics *m)
     run->state.idle_steps = is_idle ? run->state.idle_steps + 1 : 0;
     if (run->o->train.max_idle_steps > 0 && run->state.idle_steps >= run->o->train.max_idle_steps)
         return ls_fail(LEASH_STOPPED,
-                       "%lld steps in a row had no useful token (every group had equal rewards): nothing is learnt.  Look at reward, "
-                       "completions/clipped_ratio and groups/all_wrong in metrics.jsonl; easier problems, more num_generations or a longer "
+                       "%lld steps in a row had no useful token (every group had equal rewards): "
+                       "nothing is learnt.  Look at reward, "
+                       "completions/clipped_ratio and groups/all_wrong in metrics.jsonl; easier "
+                       "problems, more num_generations or a longer "
                        "max_completion_length help",
                        (long long)run->state.idle_steps);
     return LEASH_OK;
+}
+
+/* The bonus for the entropy of this step, and the coefficient of the next. */
+static void adapt_entropy(ls_run *run, double entropy)
+{
+    const ls_entropy_controller *c = &run->plan.entropy_controller;
+    run->plan.objective_options.entropy_coef =
+        ls_entropy_bonus(c, run->state.entropy_coef, entropy);
+    run->state.entropy_coef = ls_entropy_adapt(c, run->state.entropy_coef, entropy);
 }
 
 /* One step.  Everything that a step changes is in run->state, the weights and the moments. */
@@ -152,11 +175,14 @@ static leash_status run_step(ls_run *run, ls_metrics *m)
     ls_metrics_clear(m, run->state.step + 1);
     run->plan.objective_options.beta = run->state.beta;
     LS_TRY(ls_run_has_rollouts(run->o) ? ls_run_take_rollouts(run, m) : ls_run_take_rows(run, m));
+    if (run->plan.has_entropy_controller)
+        adapt_entropy(run, ls_metrics_get(m, "entropy/rollout"));
     LS_TRY(run_updates(run, m));
     LS_TRY(log_completions(run));
     if (run->plan.has_kl_controller)
-        run->state.beta = ls_kl_adapt(run->state.beta, ls_metrics_get(m, "kl/seq_k1"), run->o->rl.kl_target, run->o->rl.kl_horizon,
-                                      run->sequences.n_seqs);
+        run->state.beta =
+            ls_kl_adapt(run->state.beta, ls_metrics_get(m, "kl/seq_k1"), run->o->rl.kl_target,
+                        run->o->rl.kl_horizon, run->sequences.n_seqs);
     LS_TRY(check_idle(run, m));
     run->state.step++;
     int64_t every = run->o->eval.eval_steps;
@@ -188,7 +214,8 @@ static leash_status run_steps(ls_run *run)
         status = run_step(run, m);
         if (status == LEASH_INTERRUPTED)
             run->state = before; /* a rollout was cut short: the step has changed nothing yet */
-        bool stops = status == LEASH_INTERRUPTED || (run->hooks.should_stop && run->hooks.should_stop());
+        bool stops =
+            status == LEASH_INTERRUPTED || (run->hooks.should_stop && run->hooks.should_stop());
         if (status != LEASH_OK && !stops)
             goto out;
         if (run->state.step == run->n_steps)
@@ -197,8 +224,10 @@ static leash_status run_steps(ls_run *run)
         if (stops || (every > 0 && run->state.step % every == 0))
             LS_TRY_OUT(save(run));
         if (stops) {
-            status = ls_fail(LEASH_INTERRUPTED, "stopped at step %lld of %lld and saved: continue with --resume --output_dir %s",
-                             (long long)run->state.step, (long long)run->n_steps, run->dir.path);
+            status = ls_fail(
+                LEASH_INTERRUPTED,
+                "stopped at step %lld of %lld and saved: continue with --resume --output_dir %s",
+                (long long)run->state.step, (long long)run->n_steps, run->dir.path);
             goto out;
         }
     }
@@ -247,7 +276,8 @@ static leash_status open_directory(ls_run *run)
     return status;
 }
 
-leash_status ls_run_train(const ls_config *config, const ls_run_options *options, const ls_train_hooks *hooks)
+leash_status ls_run_train(const ls_config *config, const ls_run_options *options,
+                          const ls_train_hooks *hooks)
 {
     ls_run_cost cost;
     LS_TRY(ls_run_measure(&cost, config, options));
@@ -258,6 +288,7 @@ leash_status ls_run_train(const ls_config *config, const ls_run_options *options
         return status;
     }
     run->state.beta = run->plan.objective_options.beta;
+    run->state.entropy_coef = run->plan.objective_options.entropy_coef;
     run->state.config_hash = run_identity(run);
     run->state.data_hash = data_identity(run);
     status = open_directory(run);

@@ -1,14 +1,17 @@
-/* The plan's numbers: a dry build, the worst micro-batch forward and backward on null kernels, arena peaks and counted FLOPs. */
+/* The plan's numbers: a dry build, the worst micro-batch forward and backward on null kernels,
+ * arena peaks and counted FLOPs. */
 #include "train/run.h"
 
 #include <string.h>
 
-/* The batch of n sequences of the greatest length with every token a target; only seqs is real memory. */
+/* The batch of n sequences of the greatest length with every token a target; only seqs is real
+ * memory. */
 static void worst_batch(ls_packed *out, const ls_run *run, int64_t n_seqs, ls_batch_seq *seqs)
 {
     ls_arena *pass = run->updater.pass;
     int64_t length = run->max_length - 1, n_rows = n_seqs * length;
-    int64_t n_targets = ls_run_has_rollouts(run->o) ? n_seqs * run->o->sampling.max_completion_length : n_rows;
+    int64_t n_targets =
+        ls_run_has_rollouts(run->o) ? n_seqs * run->o->sampling.max_completion_length : n_rows;
     for (int64_t i = 0; i < n_seqs; i++)
         seqs[i] = (ls_batch_seq){.row0 = i * length, .n_rows = length};
     out->batch.ids = ls_arena_ints(pass, n_rows);
@@ -54,7 +57,8 @@ static double dry_pass(ls_run *run, ls_model *model, int64_t n_seqs, bool trains
                        .argmax = run->updater.wants_argmax ? s->argmax : NULL};
     ls_op_head_score(&tape, &job);
     if (trains) {
-        ls_op_head_backward(&tape, &job, s->dlogp, run->plan.objective_options.entropy_coef != 0 ? s->dentropy : NULL);
+        ls_op_head_backward(&tape, &job, s->dlogp,
+                            run->plan.needs & LS_NEED_ENTROPY ? s->dentropy : NULL);
         ls_tape_backward(&tape, NULL);
     }
     ls_arena_rewind(run->updater.pass, mark);
@@ -65,14 +69,16 @@ static double dry_pass(ls_run *run, ls_model *model, int64_t n_seqs, bool trains
 static double rollout_flops(const ls_run *run)
 {
     int64_t n = ls_step_sequences(run->o), group = run->o->rl.num_generations;
-    double n_tokens = (double)(n * run->o->sampling.max_completion_length + n / group * run->data.max_prompt);
+    double n_tokens =
+        (double)(n * run->o->sampling.max_completion_length + n / group * run->data.max_prompt);
     return 2.0 * (double)run->model->n_params * n_tokens;
 }
 
 static leash_status measure(ls_run *run, ls_run_cost *cost)
 {
     int64_t micro = run->o->train.per_device_train_batch_size, trained = largest_micro_batch(run);
-    double n = (double)ls_step_sequences(run->o), passes = (double)(ls_run_has_rollouts(run->o) ? run->o->rl.num_iterations : 1);
+    double n = (double)ls_step_sequences(run->o),
+           passes = (double)(ls_run_has_rollouts(run->o) ? run->o->rl.num_iterations : 1);
     if (ls_run_has_rollouts(run->o)) {
         LS_TRY(ls_run_measure_rollouts(run));
         cost->rollout_flops = rollout_flops(run);
@@ -93,7 +99,8 @@ static leash_status measure(ls_run *run, ls_run_cost *cost)
     return LEASH_OK;
 }
 
-leash_status ls_run_measure(ls_run_cost *cost, const ls_config *config, const ls_run_options *options)
+leash_status ls_run_measure(ls_run_cost *cost, const ls_config *config,
+                            const ls_run_options *options)
 {
     memset(cost, 0, sizeof *cost);
     ls_run *run = ls_malloc(sizeof *run);

@@ -83,8 +83,9 @@ static leash_status fail_bad_gradient(const ls_weight *w, const float *g, int64_
         "gradient of %s is not finite (%lld of %lld values, the first is %g at row %lld, "
         "column %lld); the weights were not changed: lower learning_rate, and look "
         "for a reward or an advantage that is out of range",
-        w->name, (long long)n_bad, (long long)(w->rows * w->cols), (double)g[i],
-        (long long)(i / w->cols), (long long)(i % w->cols));
+        w->name, (long long)n_bad, (long long)(w->rows * w->cols),
+        isnan(g[i]) ? (double)NAN : (double)g[i] /* without a sign */, (long long)(i / w->cols),
+        (long long)(i % w->cols));
 }
 
 /* The global norm of the folded gradients, and the factor that clips them. */

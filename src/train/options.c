@@ -3,86 +3,148 @@
 
 #include <string.h>
 
-#define ROW(struct_type, field, option_type, default_text, ...)                                     \
-    {.key = #field, .type = option_type, .offset = offsetof(struct_type, field), .def = default_text, __VA_ARGS__}
+#define ROW(struct_type, field, option_type, default_text, ...)                     \
+    {                                                                               \
+        .key = #field, .type = option_type, .offset = offsetof(struct_type, field), \
+        .def = default_text, __VA_ARGS__                                            \
+    }
 
 static const ls_option model_rows[] = {
-    ROW(ls_model_options, model, LS_OPT_PATH, "", .help = "Model folder (Hugging Face layout), or a built-in shape with random weights: tiny, 1m, 15m, 135m."),
+    ROW(ls_model_options, model, LS_OPT_PATH, "",
+        .help = "Model folder (Hugging Face layout), or a built-in shape with random weights: "
+                "tiny, 1m, 15m, 135m."),
     ROW(ls_model_options, tokenizer, LS_OPT_STRING, "",
-        .help = "Tokenizer of a built-in shape: byte, char:ALPHABET, or task (the characters of the task).",
+        .help = "Tokenizer of a built-in shape: byte, char:ALPHABET, or task (the characters of "
+                "the task).",
         .more = "A model folder brings its own tokenizer; the key is then an error."),
     ROW(ls_model_options, ref_model, LS_OPT_PATH, "",
         .help = "Reference policy of the KL term; empty: the model as it was before this run."),
-    ROW(ls_model_options, max_position_embeddings, LS_OPT_INT, "256", .min = 8, .max = 1 << 20, .unit = "tokens",
-        .help = "Longest sequence of a built-in shape.", .is_advanced = true),
+    ROW(ls_model_options, max_position_embeddings, LS_OPT_INT, "1024", .min = 8, .max = 1 << 20,
+        .unit = "tokens", .help = "Longest sequence of a built-in shape.", .is_advanced = true),
 };
-static const ls_option_table model_table = {"Model", "Which model is trained or run.", model_rows, LS_COUNT(model_rows)};
+static const ls_option_table model_table = {"Model", "Which model is trained or run.", model_rows,
+                                            LS_COUNT(model_rows)};
 
 static const char *const methods[] = {"rows", "rollouts", NULL};
 static const char *const schedules[] = {"constant", "linear", "cosine", "wsd", NULL};
 
 static const ls_option train_rows[] = {
     ROW(ls_train_options, method, LS_OPT_CHOICE, "rows", .choices = methods,
-        .help = "What is trained on: rows of the dataset, or completions that the policy samples.", .is_advanced = true),
-    ROW(ls_train_options, learning_rate, LS_OPT_FLOAT, "2e-5", .min = 0, .max = 10, .help = "Peak learning rate of AdamW; 0 changes nothing."),
-    ROW(ls_train_options, lr_scheduler_type, LS_OPT_CHOICE, "linear", .choices = schedules, .help = "Shape of the learning rate after warm-up."),
-    ROW(ls_train_options, lr_floor, LS_OPT_FLOAT, "0", .min = 0, .max = 1, .help = "Learning rate at the end, as a share of the peak.", .is_advanced = true),
-    ROW(ls_train_options, warmup_steps, LS_OPT_INT, "0", .min = 0, .max = 1e9, .unit = "updates", .help = "Updates over which the learning rate rises to its peak."),
-    ROW(ls_train_options, decay_steps, LS_OPT_INT, "0", .min = 0, .max = 1e9, .unit = "updates", .help = "Updates of the final decay of wsd.", .is_advanced = true),
-    ROW(ls_train_options, max_steps, LS_OPT_INT, "0", .min = 0, .max = 1e9, .unit = "steps", .help = "Steps of the run; 0 takes num_train_epochs."),
-    ROW(ls_train_options, num_train_epochs, LS_OPT_FLOAT, "1", .min = 0, .max = 1e6, .unit = "epochs", .help = "Passes over the dataset when max_steps is 0."),
-    ROW(ls_train_options, per_device_train_batch_size, LS_OPT_INT, "8", .min = 1, .max = 65536, .unit = "sequences",
-        .help = "Sequences that go through the model at once; changes memory and speed, no bit of the result."),
-    ROW(ls_train_options, gradient_accumulation_steps, LS_OPT_INT, "1", .min = 1, .max = 65536,
-        .help = "Micro-batches of an optimiser update; its size is this times per_device_train_batch_size."),
-    ROW(ls_train_options, generation_batch_size, LS_OPT_INT, "0", .min = 0, .max = 1 << 20, .unit = "completions",
-        .help = "Completions sampled in a step; 0: as many as one update sees."),
-    ROW(ls_train_options, adam_beta1, LS_OPT_FLOAT, "0.9", .min = 0, .max = 0.9999999, .help = "Decay of AdamW's first moment.", .is_advanced = true),
-    ROW(ls_train_options, adam_beta2, LS_OPT_FLOAT, "0.999", .min = 0, .max = 0.9999999, .help = "Decay of AdamW's second moment.", .is_advanced = true),
-    ROW(ls_train_options, adam_epsilon, LS_OPT_FLOAT, "1e-8", .min = 0, .max = 1, .help = "Added to the root of the second moment.", .is_advanced = true),
-    ROW(ls_train_options, weight_decay, LS_OPT_FLOAT, "0", .min = 0, .max = 10, .help = "Decoupled weight decay of matrices (gains have none)."),
-    ROW(ls_train_options, max_grad_norm, LS_OPT_FLOAT, "1", .min = 0, .max = 1e9, .help = "Global gradient norm above which gradients are scaled down; 0: never."),
-    ROW(ls_train_options, grad_leaves, LS_OPT_INT, "1", .min = 1, .max = 64,
-        .help = "Leaves of the gradient's summation tree: as many ranks can later give the same bits.", .more = "Must be a power of two; each leaf costs one gradient buffer.",
+        .help = "What is trained on: rows of the dataset, or completions that the policy samples.",
         .is_advanced = true),
-    ROW(ls_train_options, gradient_checkpointing, LS_OPT_BOOL, "false", .help = "Keep only the input of each layer and compute it again in the backward; same bits, less memory."),
+    ROW(ls_train_options, learning_rate, LS_OPT_FLOAT, "2e-5", .min = 0, .max = 10,
+        .help = "Peak learning rate of AdamW; 0 changes nothing."),
+    ROW(ls_train_options, lr_scheduler_type, LS_OPT_CHOICE, "linear", .choices = schedules,
+        .help = "Shape of the learning rate after warm-up."),
+    ROW(ls_train_options, lr_floor, LS_OPT_FLOAT, "0", .min = 0, .max = 1,
+        .help = "Learning rate at the end, as a share of the peak.", .is_advanced = true),
+    ROW(ls_train_options, warmup_steps, LS_OPT_INT, "0", .min = 0, .max = 1e9, .unit = "updates",
+        .help = "Updates over which the learning rate rises to its peak."),
+    ROW(ls_train_options, decay_steps, LS_OPT_INT, "0", .min = 0, .max = 1e9, .unit = "updates",
+        .help = "Updates of the final decay of wsd.", .is_advanced = true),
+    ROW(ls_train_options, max_steps, LS_OPT_INT, "0", .min = 0, .max = 1e9, .unit = "steps",
+        .help = "Steps of the run; 0 takes num_train_epochs."),
+    ROW(ls_train_options, num_train_epochs, LS_OPT_FLOAT, "1", .min = 0, .max = 1e6,
+        .unit = "epochs", .help = "Passes over the dataset when max_steps is 0."),
+    ROW(ls_train_options, per_device_train_batch_size, LS_OPT_INT, "8", .min = 1, .max = 65536,
+        .unit = "sequences",
+        .help = "Sequences that go through the model at once; changes memory and speed, no bit of "
+                "the result."),
+    ROW(ls_train_options, gradient_accumulation_steps, LS_OPT_INT, "1", .min = 1, .max = 65536,
+        .help = "Micro-batches of an optimiser update; its size is this times "
+                "per_device_train_batch_size."),
+    ROW(ls_train_options, generation_batch_size, LS_OPT_INT, "0", .min = 0, .max = 1 << 20,
+        .unit = "completions",
+        .help = "Completions sampled in a step; 0: as many as one update sees."),
+    ROW(ls_train_options, adam_beta1, LS_OPT_FLOAT, "0.9", .min = 0, .max = 0.9999999,
+        .help = "Decay of AdamW's first moment.", .is_advanced = true),
+    ROW(ls_train_options, adam_beta2, LS_OPT_FLOAT, "0.999", .min = 0, .max = 0.9999999,
+        .help = "Decay of AdamW's second moment.", .is_advanced = true),
+    ROW(ls_train_options, adam_epsilon, LS_OPT_FLOAT, "1e-8", .min = 0, .max = 1,
+        .help = "Added to the root of the second moment.", .is_advanced = true),
+    ROW(ls_train_options, weight_decay, LS_OPT_FLOAT, "0", .min = 0, .max = 10,
+        .help = "Decoupled weight decay of matrices (gains have none)."),
+    ROW(ls_train_options, max_grad_norm, LS_OPT_FLOAT, "1", .min = 0, .max = 1e9,
+        .help = "Global gradient norm above which gradients are scaled down; 0: never."),
+    ROW(ls_train_options, grad_leaves, LS_OPT_INT, "1", .min = 1, .max = 64,
+        .help =
+            "Leaves of the gradient's summation tree: as many ranks can later give the same bits.",
+        .more = "Must be a power of two; each leaf costs one gradient buffer.",
+        .is_advanced = true),
+    ROW(ls_train_options, gradient_checkpointing, LS_OPT_BOOL, "false",
+        .help = "Keep only the input of each layer and compute it again in the backward; same "
+                "bits, less memory."),
     ROW(ls_train_options, max_idle_steps, LS_OPT_INT, "50", .min = 0, .max = 1e9, .unit = "steps",
-        .help = "Steps in a row without a useful token after which the run stops with code 3; 0: never."),
-    ROW(ls_train_options, seed, LS_OPT_INT, "42", .min = 0, .max = 1e15, .help = "Names all randomness of the run."),
+        .help = "Steps in a row without a useful token after which the run stops with code 3; 0: "
+                "never."),
+    ROW(ls_train_options, seed, LS_OPT_INT, "42", .min = 0, .max = 1e15,
+        .help = "Names all randomness of the run."),
 };
-static const ls_option_table train_table = {"Optimiser", "How the weights move.", train_rows, LS_COUNT(train_rows)};
+static const ls_option_table train_table = {"Optimiser", "How the weights move.", train_rows,
+                                            LS_COUNT(train_rows)};
 
 static const ls_option eval_rows[] = {
-    ROW(ls_eval_options, eval_steps, LS_OPT_INT, "0", .min = 0, .max = 1e9, .unit = "steps", .help = "Steps between evaluations on held-out problems; 0: none."),
-    ROW(ls_eval_options, eval_on_start, LS_OPT_BOOL, "false", .help = "Evaluate before the first step as well."),
-    ROW(ls_eval_options, eval_num_rows, LS_OPT_INT, "200", .min = 1, .max = 1e7, .unit = "problems", .help = "Held-out problems of an evaluation."),
-    ROW(ls_eval_options, eval_samples, LS_OPT_INT, "1", .min = 1, .max = 65536, .unit = "completions", .help = "Completions of each problem."),
-    ROW(ls_eval_options, eval_temperature, LS_OPT_FLOAT, "0", .min = 0, .max = 100, .help = "Temperature of evaluations; 0 is greedy."),
-    ROW(ls_eval_options, eval_dataset, LS_OPT_PATH, "", .help = "JSONL file of held-out problems; empty: the test split of the task."),
+    ROW(ls_eval_options, eval_steps, LS_OPT_INT, "0", .min = 0, .max = 1e9, .unit = "steps",
+        .help = "Steps between evaluations on held-out problems; 0: none."),
+    ROW(ls_eval_options, eval_on_start, LS_OPT_BOOL, "false",
+        .help = "Evaluate before the first step as well."),
+    ROW(ls_eval_options, eval_num_rows, LS_OPT_INT, "200", .min = 1, .max = 1e7, .unit = "problems",
+        .help = "Held-out problems of an evaluation."),
+    ROW(ls_eval_options, eval_samples, LS_OPT_INT, "1", .min = 1, .max = 65536,
+        .unit = "completions", .help = "Completions of each problem."),
+    ROW(ls_eval_options, eval_temperature, LS_OPT_FLOAT, "0", .min = 0, .max = 100,
+        .help = "Temperature of evaluations; 0 is greedy."),
+    ROW(ls_eval_options, eval_dataset, LS_OPT_PATH, "",
+        .help = "JSONL file of held-out problems; empty: the test split of the task."),
 };
-static const ls_option_table eval_table = {"Evaluation", "Held-out accuracy.", eval_rows, LS_COUNT(eval_rows)};
+static const ls_option_table eval_table = {"Evaluation", "Held-out accuracy.", eval_rows,
+                                           LS_COUNT(eval_rows)};
 
 static const ls_option log_rows[] = {
-    ROW(ls_log_options, output_dir, LS_OPT_PATH, "", .help = "Directory of the run; empty: runs/COMMAND."),
-    ROW(ls_log_options, resume, LS_OPT_BOOL, "false", .help = "Continue the run in output_dir from its newest whole checkpoint."),
-    ROW(ls_log_options, overwrite, LS_OPT_BOOL, "false", .help = "Remove a former run in output_dir first."),
-    ROW(ls_log_options, save_steps, LS_OPT_INT, "50", .min = 0, .max = 1e9, .unit = "steps", .help = "Steps between checkpoints; 0: only at the end."),
-    ROW(ls_log_options, save_total_limit, LS_OPT_INT, "2", .min = 1, .max = 1e6, .unit = "checkpoints", .help = "Checkpoints kept."),
-    ROW(ls_log_options, num_completions_to_log, LS_OPT_INT, "4", .min = 0, .max = 65536, .unit = "completions", .help = "Completions of a step written to completions.jsonl."),
-    ROW(ls_log_options, logging_steps, LS_OPT_INT, "1", .min = 1, .max = 1e9, .unit = "steps", .help = "Steps between plain progress lines where stderr is no terminal."),
+    ROW(ls_log_options, output_dir, LS_OPT_PATH, "",
+        .help = "Directory of the run; empty: runs/COMMAND."),
+    ROW(ls_log_options, resume, LS_OPT_BOOL, "false",
+        .help = "Continue the run in output_dir from its newest whole checkpoint."),
+    ROW(ls_log_options, overwrite, LS_OPT_BOOL, "false",
+        .help = "Remove a former run in output_dir first."),
+    ROW(ls_log_options, save_steps, LS_OPT_INT, "50", .min = 0, .max = 1e9, .unit = "steps",
+        .help = "Steps between checkpoints; 0: only at the end."),
+    ROW(ls_log_options, save_total_limit, LS_OPT_INT, "2", .min = 1, .max = 1e6,
+        .unit = "checkpoints", .help = "Checkpoints kept."),
+    ROW(ls_log_options, num_completions_to_log, LS_OPT_INT, "4", .min = 0, .max = 65536,
+        .unit = "completions", .help = "Completions of a step written to completions.jsonl."),
+    ROW(ls_log_options, logging_steps, LS_OPT_INT, "1", .min = 1, .max = 1e9, .unit = "steps",
+        .help = "Steps between plain progress lines where stderr is no terminal."),
 };
-static const ls_option_table log_table = {"Logging", "What a run writes.", log_rows, LS_COUNT(log_rows)};
+static const ls_option_table log_table = {"Logging", "What a run writes.", log_rows,
+                                          LS_COUNT(log_rows)};
 
 static const char *const isas[] = {"", "ref", "avx2", "avx512", NULL};
 static const ls_option system_rows[] = {
-    ROW(ls_system_options, threads, LS_OPT_INT, "0", .min = 0, .max = 256, .help = "Threads; 0: all processors this process may use.  No bit depends on it."),
-    ROW(ls_system_options, isa, LS_OPT_CHOICE, "", .choices = isas, .help = "Kernel table; empty: the best of the processor (or LEASH_ISA).  No bit depends on it.", .is_advanced = true),
+    ROW(ls_system_options, threads, LS_OPT_INT, "0", .min = 0, .max = 256,
+        .help = "Threads; 0: all processors this process may use.  No bit depends on it."),
+    ROW(ls_system_options, isa, LS_OPT_CHOICE, "", .choices = isas,
+        .help =
+            "Kernel table; empty: the best of the processor (or LEASH_ISA).  No bit depends on it.",
+        .is_advanced = true),
 };
-static const ls_option_table system_table = {"System", "The machine.", system_rows, LS_COUNT(system_rows)};
+static const ls_option_table system_table = {"System", "The machine.", system_rows,
+                                             LS_COUNT(system_rows)};
 
-const char *const ls_run_free_keys[] = {
-    "output_dir", "resume", "overwrite", "save_steps", "save_total_limit", "logging_steps", "threads", "isa",
-    "per_device_train_batch_size", "gradient_accumulation_steps", "gradient_checkpointing", "rollout_slots", "prefill_chunk", NULL};
+const char *const ls_run_free_keys[] = {"output_dir",
+                                        "resume",
+                                        "overwrite",
+                                        "save_steps",
+                                        "save_total_limit",
+                                        "logging_steps",
+                                        "threads",
+                                        "isa",
+                                        "per_device_train_batch_size",
+                                        "gradient_accumulation_steps",
+                                        "gradient_checkpointing",
+                                        "rollout_slots",
+                                        "prefill_chunk",
+                                        NULL};
 
 void ls_run_options_bind(ls_config *config, ls_run_options *options)
 {
@@ -116,29 +178,40 @@ int64_t ls_step_sequences(const ls_run_options *options)
     return options->train.generation_batch_size;
 }
 
+int64_t ls_step_slices(const ls_run_options *options)
+{
+    return ls_step_sequences(options) / ls_update_sequences(options);
+}
+
 int64_t ls_step_updates(const ls_run_options *options)
 {
     if (!ls_run_has_rollouts(options))
         return 1;
-    return ls_step_sequences(options) / ls_update_sequences(options) * options->rl.num_iterations;
+    return ls_step_slices(options) * options->rl.num_iterations;
 }
 
 static leash_status check_rollouts(const ls_run_options *o)
 {
-    int64_t step = ls_step_sequences(o), update = ls_update_sequences(o), group = o->rl.num_generations;
+    int64_t step = ls_step_sequences(o), update = ls_update_sequences(o),
+            group = o->rl.num_generations;
     if (step % group != 0)
-        return ls_fail(LEASH_USAGE,
-                       "a step samples %lld completions, which is no multiple of num_generations = %lld: change "
-                       "generation_batch_size (or per_device_train_batch_size * gradient_accumulation_steps)",
-                       (long long)step, (long long)group);
+        return ls_fail(
+            LEASH_USAGE,
+            "a step samples %lld completions, which is no multiple of num_generations = %lld: "
+            "change "
+            "generation_batch_size (or per_device_train_batch_size * gradient_accumulation_steps)",
+            (long long)step, (long long)group);
     if (step % update != 0)
-        return ls_fail(LEASH_USAGE,
-                       "generation_batch_size = %lld is no multiple of the %lld sequences of an update "
-                       "(per_device_train_batch_size * gradient_accumulation_steps)",
-                       (long long)step, (long long)update);
+        return ls_fail(
+            LEASH_USAGE,
+            "generation_batch_size = %lld is no multiple of the %lld sequences of an update "
+            "(per_device_train_batch_size * gradient_accumulation_steps)",
+            (long long)step, (long long)update);
     if (o->sampling.temperature <= 0)
-        return ls_fail(LEASH_USAGE, "temperature = 0 is greedy and has no importance ratio: training needs more than 0 "
-                                    "(eval_temperature may be 0)");
+        return ls_fail(
+            LEASH_USAGE,
+            "temperature = 0 is greedy and has no importance ratio: training needs more than 0 "
+            "(eval_temperature may be 0)");
     return LEASH_OK;
 }
 
@@ -146,13 +219,18 @@ leash_status ls_run_options_check(const ls_run_options *o)
 {
     const ls_train_options *t = &o->train;
     if (!o->model.model[0])
-        return ls_fail(LEASH_USAGE, "no model: give --model a folder or a built-in shape (tiny, 1m, 15m, 135m)");
-    if (!o->data.dataset[0] == !o->data.task[0])
-        return ls_fail(LEASH_USAGE, o->data.task[0] ? "both dataset and task are given: leave one out"
-                                                    : "no data: give --dataset a JSONL file, or --task a name (leash info lists them)");
-    if ((t->grad_leaves & (t->grad_leaves - 1)) != 0 || t->grad_leaves > ls_update_sequences(o))
         return ls_fail(LEASH_USAGE,
-                       "grad_leaves = %lld must be a power of two and at most the %lld sequences of an update",
-                       (long long)t->grad_leaves, (long long)ls_update_sequences(o));
+                       "no model: give --model a folder or a built-in shape (tiny, 1m, 15m, 135m)");
+    if (!o->data.dataset[0] == !o->data.task[0])
+        return ls_fail(
+            LEASH_USAGE,
+            o->data.task[0]
+                ? "both dataset and task are given: leave one out"
+                : "no data: give --dataset a JSONL file, or --task a name (leash info lists them)");
+    if ((t->grad_leaves & (t->grad_leaves - 1)) != 0 || t->grad_leaves > ls_update_sequences(o))
+        return ls_fail(
+            LEASH_USAGE,
+            "grad_leaves = %lld must be a power of two and at most the %lld sequences of an update",
+            (long long)t->grad_leaves, (long long)ls_update_sequences(o));
     return ls_run_has_rollouts(o) ? check_rollouts(o) : LEASH_OK;
 }

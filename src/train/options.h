@@ -1,9 +1,10 @@
 /* The settings of a run: those of the training loop, and all sections together.
  *
- * Batch arithmetic (TRL's): an optimiser update sees per_device_train_batch_size * gradient_accumulation_steps sequences; the first
- * factor is only how many of them go through the model at once and changes no bit of the result.  A step of a rollout method
- * samples generation_batch_size completions (a multiple of num_generations and of the update's size; 0: one update's size)
- * and makes num_iterations passes over them. */
+ * Batch arithmetic (TRL's): an optimiser update sees per_device_train_batch_size *
+ * gradient_accumulation_steps sequences; the first factor is only how many of them go through the
+ * model at once and changes no bit of the result.  A step of a rollout method samples
+ * generation_batch_size completions (a multiple of num_generations and of the update's size; 0: one
+ * update's size) and makes num_iterations passes over them. */
 #ifndef LS_TRAIN_OPTIONS_H
 #define LS_TRAIN_OPTIONS_H
 
@@ -15,9 +16,9 @@
 #include "train/optimizer.h"
 
 typedef struct ls_model_options {
-    const char *model;     /* folder, or the name of a built-in shape (random weights) */
-    const char *tokenizer; /* "" takes the model's; else byte, char:ALPHABET, or task  */
-    const char *ref_model; /* "" takes the model as it was at the start of the run     */
+    const char *model;               /* folder, or the name of a built-in shape (random weights) */
+    const char *tokenizer;           /* "" takes the model's; else byte, char:ALPHABET, or task  */
+    const char *ref_model;           /* "" takes the model as it was at the start of the run     */
     int64_t max_position_embeddings; /* of a built-in shape */
 } ls_model_options;
 
@@ -67,16 +68,19 @@ typedef struct ls_run_options {
 
 /* Binds every section to its table and writes the defaults. */
 void ls_run_options_bind(ls_config *config, ls_run_options *options);
-/* Checks sections against each other and fills derived values.  Errors: LEASH_USAGE naming the keys. */
+/* Checks sections against each other and fills derived values.  Errors: LEASH_USAGE naming the
+ * keys. */
 leash_status ls_run_options_check(const ls_run_options *options) LEASH_MUST_USE;
 
 /* Sequences of one update, completions of one step, updates of one step. */
 int64_t ls_update_sequences(const ls_run_options *options);
 int64_t ls_step_sequences(const ls_run_options *options);
+int64_t ls_step_slices(const ls_run_options *options); /* updates of one pass over a step */
 int64_t ls_step_updates(const ls_run_options *options);
 bool ls_run_has_rollouts(const ls_run_options *options);
 
-/* Keys that change how a run is carried out but no bit of its result: left out of the identity that a resume checks. */
+/* Keys that change how a run is carried out but no bit of its result: left out of the identity that
+ * a resume checks. */
 extern const char *const ls_run_free_keys[];
 
 #endif

@@ -1,4 +1,5 @@
-/* Continuing a run: its newest whole checkpoint, if settings, data and reference are those that it was made with. */
+/* Continuing a run: its newest whole checkpoint, if settings, data and reference are those that it
+ * was made with. */
 #include "train/run.h"
 
 #include <string.h>
@@ -13,7 +14,8 @@ static bool is_free(const char *key, size_t n)
     return false;
 }
 
-/* Bytes of "key: value" in a line of a resolved configuration, without the origin; 0: no setting. */
+/* Bytes of "key: value" in a line of a resolved configuration, without the origin; 0: no
+ * setting. */
 static size_t setting_length(const char *line)
 {
     size_t n = strcspn(line, "\n");
@@ -40,18 +42,24 @@ static leash_status fail_settings(const ls_run *run)
     ls_str now = LS_STR_INIT, then = LS_STR_INIT;
     char path[LS_PATH_MAX];
     leash_status status = ls_file_read(&then, ls_path_join(path, run->dir.path, "config.yaml"));
-    const char *end = "a resumed run must have the same settings; choose a new --output_dir to change them";
+    const char *end =
+        "a resumed run must have the same settings; choose a new --output_dir to change them";
     ls_config_dump_yaml(run->config, &now);
-    for (const char *line = now.data; status == LEASH_OK && *line; line += strcspn(line, "\n"), line += *line == '\n') {
+    for (const char *line = now.data; status == LEASH_OK && *line;
+         line += strcspn(line, "\n"), line += *line == '\n') {
         size_t n = setting_length(line), n_key = strcspn(line, ":");
-        const char *old = n > 0 && !is_free(line, n_key) ? find_setting(then.data, line, n_key + 1) : NULL;
+        const char *old =
+            n > 0 && !is_free(line, n_key) ? find_setting(then.data, line, n_key + 1) : NULL;
         if (old && (setting_length(old) != n || strncmp(old, line, n) != 0))
-            status = ls_fail(LEASH_USAGE, "%s has '%.*s', now it is '%.*s': %s", path, (int)setting_length(old), old, (int)n, line, end);
+            status = ls_fail(LEASH_USAGE, "%s has '%.*s', now it is '%.*s': %s", path,
+                             (int)setting_length(old), old, (int)n, line, end);
     }
     if (status == LEASH_OK)
-        status = ls_fail(LEASH_USAGE,
-                         "%s: an update had another number of sequences (per_device_train_batch_size * gradient_accumulation_steps, now "
-                         "%lld): %s", path, (long long)ls_update_sequences(run->o), end);
+        status =
+            ls_fail(LEASH_USAGE,
+                    "%s: an update had another number of sequences (per_device_train_batch_size * "
+                    "gradient_accumulation_steps, now %lld): %s",
+                    path, (long long)ls_update_sequences(run->o), end);
     ls_str_release(&now);
     ls_str_release(&then);
     return status;
@@ -61,7 +69,8 @@ static leash_status fail_settings(const ls_run *run)
 static bool is_complete(const ls_run *run)
 {
     char final[LS_PATH_MAX];
-    return run->state.step >= run->n_steps && ls_dir_exists(ls_path_join(final, run->dir.path, "final"));
+    return run->state.step >= run->n_steps &&
+           ls_dir_exists(ls_path_join(final, run->dir.path, "final"));
 }
 
 leash_status ls_run_resume(ls_run *run, const char *checkpoint)
@@ -71,14 +80,21 @@ leash_status ls_run_resume(ls_run *run, const char *checkpoint)
     if (run->state.config_hash != now.config_hash)
         return fail_settings(run);
     if (run->state.data_hash != now.data_hash)
-        return ls_fail(LEASH_DATA, "%s was trained on other data: %s%s%s has changed since; restore it, or choose a new --output_dir",
-                       checkpoint, run->data.name, run->held_out.n_rows ? " or " : "", run->held_out.name);
+        return ls_fail(LEASH_DATA,
+                       "%s was trained on other data: %s%s%s has changed since; restore it, or "
+                       "choose a new --output_dir",
+                       checkpoint, run->data.name, run->held_out.n_rows ? " or " : "",
+                       run->held_out.name);
     if (run->state.reference_hash != now.reference_hash)
-        return ls_fail(LEASH_DATA, "%s had another reference model: the weights of %s have changed since; restore them, or choose a new "
-                                   "--output_dir", checkpoint, run->o->model.ref_model[0] ? run->o->model.ref_model : run->o->model.model);
+        return ls_fail(LEASH_DATA,
+                       "%s had another reference model: the weights of %s have changed since; "
+                       "restore them, or choose a new --output_dir",
+                       checkpoint,
+                       run->o->model.ref_model[0] ? run->o->model.ref_model : run->o->model.model);
     if (is_complete(run))
-        return ls_fail(LEASH_USAGE, "the run in %s is complete (step %lld of %lld): nothing is left to do", run->dir.path,
-                       (long long)run->state.step, (long long)run->n_steps);
+        return ls_fail(LEASH_USAGE,
+                       "the run in %s is complete (step %lld of %lld): nothing is left to do",
+                       run->dir.path, (long long)run->state.step, (long long)run->n_steps);
     ls_model_pack(run->model);
     ls_info("resuming %s at step %lld", run->dir.path, (long long)run->state.step);
     return ls_rundir_cut(&run->dir, run->state.metrics_bytes, run->state.completions_bytes);

@@ -21,8 +21,9 @@ void ls_sequences_init(ls_sequences *s, ls_arena *arena, int64_t max_seqs, int64
     s->flags = ls_arena_alloc(arena, seqs);
     s->reward = ls_arena_alloc(arena, seqs * sizeof *s->reward);
     s->advantage = ls_arena_alloc(arena, seqs * sizeof *s->advantage);
-    float **streams[] = {&s->old_logp, &s->old_entropy, &s->ref_logp, &s->token_advantage, &s->weight,
-                         &s->logp,     &s->entropy,     &s->dlogp,    &s->dentropy};
+    float **streams[] = {&s->old_logp,        &s->old_entropy, &s->sampler_logp, &s->ref_logp,
+                         &s->token_advantage, &s->anchor,      &s->weight,       &s->logp,
+                         &s->entropy,         &s->dlogp,       &s->dentropy};
     for (size_t i = 0; i < LS_COUNT(streams); i++)
         *streams[i] = ls_arena_alloc(arena, tokens * sizeof(float));
     s->argmax = ls_arena_ints(arena, max_tokens);
@@ -66,11 +67,13 @@ int64_t ls_sequences_add(ls_sequences *s, const int32_t *ids, int64_t n_ids, con
     return i;
 }
 
-int64_t ls_sequences_add_completion(ls_sequences *s, const int32_t *prompt, int64_t n_prompt, const int32_t *ids, int64_t n_ids)
+int64_t ls_sequences_add_completion(ls_sequences *s, const int32_t *prompt, int64_t n_prompt,
+                                    const int32_t *ids, int64_t n_ids)
 {
     int64_t i = add_sequence(s, n_prompt + n_ids);
     memcpy(s->ids + s->start[i], prompt, (size_t)n_prompt * sizeof *ids);
-    memcpy(s->ids + s->start[i] + n_prompt, ids, (size_t)n_ids * sizeof *ids);
+    if (n_ids > 0)
+        memcpy(s->ids + s->start[i] + n_prompt, ids, (size_t)n_ids * sizeof *ids);
     s->n_prompt[i] = (int32_t)n_prompt;
     for (int64_t t = n_prompt; t < n_prompt + n_ids; t++)
         add_target(s, i, t);
@@ -88,11 +91,13 @@ leash_streams ls_sequences_streams(const ls_sequences *s, bool with_old, bool wi
                              .old_logp = with_old ? s->old_logp : NULL,
                              .ref_logp = with_reference ? s->ref_logp : NULL,
                              .advantage = with_old ? s->token_advantage : NULL,
+                             .sampler_logp = with_old ? s->sampler_logp : NULL,
                              .weight = s->weight};
     return streams;
 }
 
-void ls_sequences_pack(ls_packed *out, const ls_sequences *s, int64_t first, int64_t end, ls_arena *arena)
+void ls_sequences_pack(ls_packed *out, const ls_sequences *s, int64_t first, int64_t end,
+                       ls_arena *arena)
 {
     int64_t n_seqs = end - first, n_rows = s->start[end] - s->start[first] - n_seqs;
     int32_t *ids = ls_arena_ints(arena, n_rows), *pos = ls_arena_ints(arena, n_rows);
@@ -115,11 +120,12 @@ void ls_sequences_pack(ls_packed *out, const ls_sequences *s, int64_t first, int
             pos[row] = (int32_t)t;
         }
     }
-    out->batch = (ls_batch){.ids = ids, .pos = pos, .n_rows = n_rows, .seqs = seqs, .n_seqs = n_seqs};
+    out->batch =
+        (ls_batch){.ids = ids, .pos = pos, .n_rows = n_rows, .seqs = seqs, .n_seqs = n_seqs};
 }
 
-void ls_sequences_score(ls_model *model, ls_arena *pass, const ls_sequences *s, double temperature, int64_t chunk, float *logp,
-                        float *entropy)
+void ls_sequences_score(ls_model *model, ls_arena *pass, const ls_sequences *s, double temperature,
+                        int64_t chunk, float *logp, float *entropy)
 {
     for (int64_t first = 0; first < s->n_seqs; first += chunk) {
         int64_t end = first + chunk < s->n_seqs ? first + chunk : s->n_seqs;

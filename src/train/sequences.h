@@ -1,8 +1,9 @@
 /* The sequences of a step, and the streams of their targets.
  *
- * Sequence i is ids[start[i] .. start[i+1]); its targets are the tokens that are scored (trained tokens of a dataset row, sampled tokens of a
- * completion), as positions inside the sequence, ascending and at least 1.  Streams have one element a target.  The
- * last token of a sequence is never an input of the model: nothing is predicted from it. */
+ * Sequence i is ids[start[i] .. start[i+1]); its targets are the tokens that are scored (trained
+ * tokens of a dataset row, sampled tokens of a completion), as positions inside the sequence,
+ * ascending and at least 1.  Streams have one element a target.  The last token of a sequence is
+ * never an input of the model: nothing is predicted from it. */
 #ifndef LS_TRAIN_SEQUENCES_H
 #define LS_TRAIN_SEQUENCES_H
 
@@ -19,34 +20,41 @@ typedef struct ls_sequences {
     int64_t *row;    /* dataset row                          */
     int32_t *sample; /* of its group                         */
     int32_t *group, *n_prompt;
-    uint8_t *flags;  /* LS_SEQ_ bits                         */
+    uint8_t *flags; /* LS_SEQ_ bits                         */
     double *reward, *advantage;
     /* per target */
-    float *old_logp, *old_entropy, *ref_logp, *token_advantage, *weight, *logp, *entropy, *dlogp, *dentropy;
+    float *old_logp, *old_entropy, *sampler_logp, *ref_logp, *token_advantage, *anchor, *weight,
+        *logp, *entropy, *dlogp, *dentropy;
     int32_t *argmax; /* of the policy, for token accuracy; only rows need it */
 } ls_sequences;
 
-/* Room for so many sequences and tokens, from the arena; ls_sequences_clear starts a new step in it. */
+/* Room for so many sequences and tokens, from the arena; ls_sequences_clear starts a new step in
+ * it. */
 void ls_sequences_init(ls_sequences *s, ls_arena *arena, int64_t max_seqs, int64_t max_tokens);
 void ls_sequences_clear(ls_sequences *s);
-/* Appends a sequence whose targets are where mask is set (position 0 is never one).  Returns its index; asserts the room. */
+/* Appends a sequence whose targets are where mask is set (position 0 is never one).  Returns its
+ * index; asserts the room. */
 int64_t ls_sequences_add(ls_sequences *s, const int32_t *ids, int64_t n_ids, const uint8_t *mask);
 /* The same with every token from n_prompt on a target. */
-int64_t ls_sequences_add_completion(ls_sequences *s, const int32_t *prompt, int64_t n_prompt, const int32_t *ids, int64_t n_ids);
+int64_t ls_sequences_add_completion(ls_sequences *s, const int32_t *prompt, int64_t n_prompt,
+                                    const int32_t *ids, int64_t n_ids);
 /* Views for objectives: all sequences as streams. */
 leash_streams ls_sequences_streams(const ls_sequences *s, bool with_old, bool with_reference);
 
-/* Sequences [first, end) as one packed batch of the model, and the rows and ids that the head scores; in the tape's arena. */
+/* Sequences [first, end) as one packed batch of the model, and the rows and ids that the head
+ * scores; in the tape's arena. */
 typedef struct ls_packed {
     ls_batch batch;
-    int32_t *rows, *targets; /* (n_targets) */
+    int32_t *rows, *targets;    /* (n_targets) */
     int64_t n_targets, target0; /* first target of sequence `first` */
 } ls_packed;
-void ls_sequences_pack(ls_packed *out, const ls_sequences *s, int64_t first, int64_t end, ls_arena *arena);
+void ls_sequences_pack(ls_packed *out, const ls_sequences *s, int64_t first, int64_t end,
+                       ls_arena *arena);
 
-/* logp (and entropy, may be NULL) of every target under a model, `chunk` sequences at a time; nothing is recorded. */
-void ls_sequences_score(ls_model *model, ls_arena *pass, const ls_sequences *s, double temperature, int64_t chunk, float *logp,
-                        float *entropy);
+/* logp (and entropy, may be NULL) of every target under a model, `chunk` sequences at a time;
+ * nothing is recorded. */
+void ls_sequences_score(ls_model *model, ls_arena *pass, const ls_sequences *s, double temperature,
+                        int64_t chunk, float *logp, float *entropy);
 /* The first target whose number is not finite, -1 when all are. */
 int64_t ls_first_not_finite(const float *x, int64_t n);
 /* Sequence of a target. */

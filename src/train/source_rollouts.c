@@ -1,7 +1,9 @@
-/* Source of the RL methods: prompts, completions, rewards, the reference's scores, advantages.
+/* Source of the RL methods: prompts, completions, rewards.  What is made of the rewards is in
+ * train/advantages.c.
  *
- * With degenerate_groups = refill, groups without a signal are thrown away and more prompts are sampled until the step is full or
- * max_refill_rounds is reached (DAPO).  Rewards and group statistics are logged over everything that was sampled. */
+ * With degenerate_groups = refill, groups without a signal are thrown away and more prompts are
+ * sampled until the step is full or max_refill_rounds is reached (DAPO).  Rewards and group
+ * statistics are logged over everything that was sampled. */
 #include "train/run.h"
 
 #include <math.h>
@@ -12,7 +14,8 @@
 
 /* Sums over what was sampled in a step, before any filter. */
 typedef struct tally {
-    double reward_sum, length_sum, length_max, length_min, ended_sum, ended_max, ended_min, entropy_sum;
+    double reward_sum, length_sum, length_max, length_min, ended_sum, ended_max, ended_min,
+        entropy_sum;
     double score_sum[LS_REWARDS_MAX], score_square[LS_REWARDS_MAX];
     double kept_sum, kept_max;
     int64_t n, n_ended, n_scored, n_score[LS_REWARDS_MAX], n_cannot[LS_REWARDS_MAX];
@@ -28,7 +31,7 @@ typedef struct sampled { /* one round: its completions, judged */
     int64_t n_prompts;
     ls_prompt *prompts;
     int64_t *rows;
-    double *reward;
+    double *reward, *score; /* score (completions, rewards): before they are combined */
     uint8_t *is_correct;
     int32_t *group;
     ls_group_stats *stats;
@@ -43,7 +46,8 @@ static void report_progress(void *user, int64_t done, int64_t total, int64_t tok
     const progress *p = user;
     (void)tokens;
     if (p->run->hooks.on_progress)
-        p->run->hooks.on_progress(p->run->hooks.user, p->run, "rollout", total ? (double)done / (double)total : 0);
+        p->run->hooks.on_progress(p->run->hooks.user, p->run, "rollout",
+                                  total ? (double)done / (double)total : 0);
 }
 
 /* What a round takes from the step's arena, completions left out. */
@@ -55,6 +59,7 @@ static sampled take_round(ls_run *run, int64_t n_prompts)
     round.prompts = ls_arena_alloc(step, n * sizeof *round.prompts);
     round.rows = ls_arena_alloc(step, n * sizeof *round.rows);
     round.reward = ls_arena_alloc(step, n_seqs * sizeof *round.reward);
+    round.score = ls_arena_alloc(step, n_seqs * (size_t)run->rewards.n * sizeof *round.score);
     round.is_correct = ls_arena_alloc(step, n_seqs);
     round.group = ls_arena_alloc(step, n_seqs * sizeof *round.group);
     round.stats = ls_arena_alloc(step, n * sizeof *round.stats);
@@ -72,6 +77,19 @@ leash_status ls_run_measure_rollouts(ls_run *run)
     return LEASH_OK;
 }
 
+/* The engine knows prompt and token; the prompts alone, without a cache, mostly tell op and
+ * layer as well. */
+static leash_status explain_not_finite(ls_run *run, const sampled *round, leash_status status)
+{
+    ls_sequences *s = &run->sequences;
+    ls_sequences_clear(s);
+    for (int64_t p = 0; p < round->n_prompts; p++)
+        s->row[ls_sequences_add_completion(s, round->prompts[p].ids, round->prompts[p].n_ids, NULL,
+                                           0)] = round->rows[p];
+    leash_status found = ls_update_check_finite(&run->updater, s);
+    return found == LEASH_OK ? status : found;
+}
+
 static leash_status sample_round(ls_run *run, sampled *round, int64_t n_prompts)
 {
     ls_arena *step = &run->arena[LS_ROLE_STEP];
@@ -80,7 +98,8 @@ static leash_status sample_round(ls_run *run, sampled *round, int64_t n_prompts)
     ls_prompt *prompts = round->prompts;
     int64_t *rows = round->rows;
     for (int64_t i = 0; i < n_prompts; i++, run->state.draws++) {
-        rows[i] = ls_dataset_order(&run->data, run->o->data.shuffle_dataset, (uint64_t)run->o->train.seed, run->state.draws);
+        rows[i] = ls_dataset_order(&run->data, run->o->data.shuffle_dataset,
+                                   (uint64_t)run->o->train.seed, run->state.draws);
         const ls_example *example = &run->data.rows[rows[i]];
         prompts[i] = (ls_prompt){.ids = example->ids,
                                  .n_ids = example->n_prompt,
@@ -100,7 +119,8 @@ static leash_status sample_round(ls_run *run, sampled *round, int64_t n_prompts)
                                   .should_stop = run->hooks.should_stop,
                                   .on_progress = report_progress,
                                   .user = &p};
-    return ls_engine_run(run->engine, &request, step, &round->rollout);
+    leash_status status = ls_engine_run(run->engine, &request, step, &round->rollout);
+    return status == LEASH_NUMERIC ? explain_not_finite(run, round, status) : status;
 }
 
 static void count_completion(tally *t, const ls_completion *c)
@@ -154,17 +174,24 @@ static leash_status judge_round(ls_run *run, sampled *round, tally *t)
         round->reward[i] = ls_reward_total(verdicts, &run->rewards, &input, LS_STRICT);
         round->is_correct[i] = verdicts[0].kind == LS_VERDICT_OK;
         if (run->o->rl.overlong_cache > 0)
-            round->reward[i] += ls_overlong_penalty(c->n_tokens, run->o->sampling.max_completion_length, run->o->rl.overlong_cache);
+            round->reward[i] += ls_overlong_penalty(
+                c->n_tokens, run->o->sampling.max_completion_length, run->o->rl.overlong_cache);
         round->group[i] = (int32_t)c->prompt;
         count_completion(t, c);
         count_verdicts(t, verdicts, run->rewards.n);
+        for (int64_t k = 0; k < run->rewards.n; k++)
+            round->score[(int64_t)i * run->rewards.n + k] =
+                verdicts[k].kind == LS_VERDICT_CANNOT_JUDGE ? NAN : verdicts[k].score;
         if (!isnan(round->reward[i])) {
             t->reward_sum += round->reward[i];
             t->n_scored++;
         }
     }
     t->reward_s += ls_clock_seconds() - started;
-    ls_reward_batch batch = {.n_seqs = (int64_t)n, .n_groups = round->n_prompts, .reward = round->reward, .group = round->group,
+    ls_reward_batch batch = {.n_seqs = (int64_t)n,
+                             .n_groups = round->n_prompts,
+                             .reward = round->reward,
+                             .group = round->group,
                              .is_correct = round->is_correct};
     return ls_group_stats_compute(round->stats, &batch);
 }
@@ -184,7 +211,8 @@ static void count_groups(tally *t, const sampled *round)
     }
 }
 
-/* Moves the round's groups (all, or those with a signal) into the sequences of the step while there is room. */
+/* Moves the round's groups (all, or those with a signal) into the sequences of the step while there
+ * is room. */
 static int64_t keep_groups(ls_run *run, const sampled *round, bool only_useful)
 {
     ls_sequences *s = &run->sequences;
@@ -195,7 +223,9 @@ static int64_t keep_groups(ls_run *run, const sampled *round, bool only_useful)
         for (int64_t k = 0; k < size; k++) {
             const ls_completion *c = &round->rollout.completions[g * size + k];
             const ls_prompt *prompt = &round->prompts[c->prompt];
-            int64_t i = ls_sequences_add_completion(s, prompt->ids, prompt->n_ids, c->ids, c->n_tokens), at = s->target_start[i];
+            int64_t i = ls_sequences_add_completion(s, prompt->ids, prompt->n_ids, c->ids,
+                                                    c->n_tokens),
+                    at = s->target_start[i];
             memcpy(s->old_logp + at, c->logp, (size_t)c->n_tokens * sizeof(float));
             memcpy(s->old_entropy + at, c->entropy, (size_t)c->n_tokens * sizeof(float));
             s->row[i] = round->rows[c->prompt];
@@ -203,6 +233,11 @@ static int64_t keep_groups(ls_run *run, const sampled *round, bool only_useful)
             s->group[i] = (int32_t)s->n_groups;
             s->flags[i] = c->finish == LS_FINISH_LENGTH ? LS_SEQ_TRUNCATED : 0;
             s->reward[i] = round->reward[g * size + k];
+            for (int32_t t = 0; t < c->n_tokens; t++)
+                s->sampler_logp[at + t] = c->logp[t] - c->log_kept[t];
+            memcpy(run->scores + i * run->rewards.n,
+                   round->score + (g * size + k) * run->rewards.n,
+                   (size_t)run->rewards.n * sizeof *run->scores);
         }
         s->n_groups++;
         kept++;
@@ -213,7 +248,8 @@ static int64_t keep_groups(ls_run *run, const sampled *round, bool only_useful)
 static leash_status fill_step(ls_run *run, tally *t)
 {
     const ls_run_options *o = run->o;
-    ls_refill fill = {.n_wanted = ls_step_sequences(o) / o->rl.num_generations, .max_rounds = o->rl.max_refill_rounds};
+    ls_refill fill = {.n_wanted = ls_step_sequences(o) / o->rl.num_generations,
+                      .max_rounds = o->rl.max_refill_rounds};
     bool refills = run->plan.filter == LS_FILTER_REFILL;
     if (!refills)
         fill.max_rounds = 1;
@@ -236,39 +272,6 @@ static leash_status fill_step(ls_run *run, tally *t)
     return LEASH_OK;
 }
 
-/* The reference's scores, KL in the reward, group statistics, advantages. */
-static leash_status compute_advantages(ls_run *run, ls_metrics *metrics)
-{
-    ls_sequences *s = &run->sequences;
-    const ls_run_options *o = run->o;
-    ls_arena *step = &run->arena[LS_ROLE_STEP];
-    if (run->reference) {
-        double started = ls_clock_seconds();
-        ls_sequences_score(run->reference, &run->arena[LS_ROLE_PASS], s, o->sampling.temperature, o->train.per_device_train_batch_size,
-                           s->ref_logp, NULL);
-        ls_metrics_set(metrics, "time/reference_s", ls_clock_seconds() - started);
-        leash_streams streams = ls_sequences_streams(s, true, true);
-        double beta = run->plan.objective_options.kl_in == LS_KL_IN_REWARD ? run->state.beta : 0;
-        (void)ls_kl_shape_rewards(s->reward, NULL, &streams, NULL, beta);
-    }
-    ls_arena_mark mark = ls_arena_get_mark(step);
-    ls_group_stats *groups = ls_arena_alloc(step, (size_t)s->n_groups * sizeof *groups);
-    ls_reward_batch batch = {.n_seqs = s->n_seqs, .n_groups = s->n_groups, .reward = s->reward, .group = s->group};
-    LS_TRY(ls_group_stats_compute(groups, &batch));
-    LS_TRY(ls_advantage_compute(s->advantage, run->plan.advantage, &run->plan.advantage_options, &batch, groups));
-    if (run->plan.filter == LS_FILTER_DROP)
-        (void)ls_filter_groups(s->flags, run->plan.filter, &batch, groups);
-    if (o->rl.mask_truncated_completions)
-        ls_filter_truncated(s->flags, s->n_seqs);
-    ls_advantage_broadcast(s->token_advantage, s->advantage, s->target_start, s->n_seqs);
-    ls_arena_rewind(step, mark);
-    double sum = 0;
-    for (int64_t i = 0; i < s->n_seqs; i++)
-        sum += fabs(s->advantage[i]);
-    ls_metrics_set(metrics, "advantage/abs_mean", s->n_seqs ? sum / (double)s->n_seqs : 0);
-    return LEASH_OK;
-}
-
 static void report_tally(ls_run *run, const tally *t, ls_metrics *m)
 {
     double n = (double)t->n, ended = (double)t->n_ended, groups = (double)t->groups;
@@ -284,13 +287,15 @@ static void report_tally(ls_run *run, const tally *t, ls_metrics *m)
         double count = (double)t->n_score[k], mean = count > 0 ? t->score_sum[k] / count : NAN;
         double variance = count > 1 ? (t->score_square[k] - count * mean * mean) / (count - 1) : 0;
         ls_metrics_setf(m, mean, "rewards/%s/mean", name);
-        ls_metrics_setf(m, count > 0 ? sqrt(variance > 0 ? variance : 0) : NAN, "rewards/%s/std", name);
+        ls_metrics_setf(m, count > 0 ? sqrt(variance > 0 ? variance : 0) : NAN, "rewards/%s/std",
+                        name);
         ls_metrics_setf(m, (double)t->n_cannot[k] / n, "rewards/%s/cannot_judge", name);
     }
     ls_metrics_set(m, "completions/mean_length", t->length_sum / n);
     ls_metrics_set(m, "completions/min_length", t->length_min);
     ls_metrics_set(m, "completions/max_length", t->length_max);
-    ls_metrics_set(m, "completions/mean_terminated_length", t->n_ended ? t->ended_sum / ended : NAN);
+    ls_metrics_set(m, "completions/mean_terminated_length",
+                   t->n_ended ? t->ended_sum / ended : NAN);
     ls_metrics_set(m, "completions/min_terminated_length", t->n_ended ? t->ended_min : NAN);
     ls_metrics_set(m, "completions/max_terminated_length", t->n_ended ? t->ended_max : NAN);
     ls_metrics_set(m, "completions/clipped_ratio", (n - ended) / n);
@@ -299,7 +304,8 @@ static void report_tally(ls_run *run, const tally *t, ls_metrics *m)
     ls_metrics_set(m, "sampling/sampling_logp_difference/max", t->kept_max);
     ls_metrics_set(m, "time/rollout_s", t->rollout_s);
     ls_metrics_set(m, "time/reward_s", t->reward_s);
-    ls_metrics_set(m, "tokens_per_second/rollout", t->rollout_s > 0 ? (double)t->generated / t->rollout_s : NAN);
+    ls_metrics_set(m, "tokens_per_second/rollout",
+                   t->rollout_s > 0 ? (double)t->generated / t->rollout_s : NAN);
     ls_metrics_set(m, "epoch", (double)run->state.draws / (double)run->data.n_rows);
 }
 
@@ -312,5 +318,5 @@ leash_status ls_run_take_rollouts(ls_run *run, ls_metrics *metrics)
     run->state.episodes += t.n;
     run->state.tokens += t.generated + t.prefilled;
     report_tally(run, &t, metrics);
-    return run->sequences.n_seqs > 0 ? compute_advantages(run, metrics) : LEASH_OK;
+    return run->sequences.n_seqs > 0 ? ls_run_compute_advantages(run, metrics) : LEASH_OK;
 }

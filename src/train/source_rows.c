@@ -1,12 +1,14 @@
 /* Source of SFT and pretraining: the next rows of the dataset.
  *
- * Without packing a step takes as many rows as an update has sequences.  With packing it takes as many packed rows of max_length tokens,
- * each filled with the rows drawn until the next one does not fit; sequences inside of a packed row do not see each other. */
+ * Without packing a step takes as many rows as an update has sequences.  With packing it takes as
+ * many packed rows of max_length tokens, each filled with the rows drawn until the next one does
+ * not fit; sequences inside of a packed row do not see each other. */
 #include "train/run.h"
 
 static const ls_example *draw(ls_run *run, int64_t *row)
 {
-    *row = ls_dataset_order(&run->data, run->o->data.shuffle_dataset, (uint64_t)run->o->train.seed, run->state.draws);
+    *row = ls_dataset_order(&run->data, run->o->data.shuffle_dataset, (uint64_t)run->o->train.seed,
+                            run->state.draws);
     return &run->data.rows[*row];
 }
 

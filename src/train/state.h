@@ -18,6 +18,7 @@ typedef struct ls_train_state {
     int64_t episodes;                         /* completions so far                              */
     int64_t idle_steps;                       /* steps in a row that learnt nothing              */
     double beta;                              /* KL coefficient of an adaptive controller        */
+    double entropy_coef;                      /* of an adaptive entropy bonus                    */
     uint64_t config_hash;                     /* of the values that decide results               */
     uint64_t data_hash;                       /* of the dataset                                  */
     uint64_t reference_hash;                  /* weights of the reference model, 0: none         */

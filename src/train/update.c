@@ -24,7 +24,7 @@ static bool sequence_is_idle(const pass *p, int64_t i)
     if (!p->is_rollout || has_terms)
         return false;
     for (int64_t t = p->s->target_start[i]; t < p->s->target_start[i + 1]; t++)
-        if (p->s->token_advantage[t] != 0)
+        if (p->s->token_advantage[t] != 0 || (p->streams.anchor && p->s->anchor[t] != 0))
             return false;
     return true;
 }
@@ -38,47 +38,77 @@ static void dump_micro_batch(const ls_updater *u, const ls_sequences *s, int64_t
     char path[LS_PATH_MAX];
     ls_str_append(&json, "[");
     for (int64_t i = first; i < end; i++) {
-        ls_str_appendf(&json, "%s{\"row\": %lld, \"sample\": %d, \"ids\": [", i > first ? ",\n " : "", (long long)s->row[i], s->sample[i]);
+        ls_str_appendf(&json, "%s{\"row\": %lld, \"sample\": %d, \"ids\": [",
+                       i > first ? ",\n " : "", (long long)s->row[i] + 1, s->sample[i]);
         for (int64_t t = s->start[i]; t < s->start[i + 1]; t++)
             ls_str_appendf(&json, "%s%d", t > s->start[i] ? ", " : "", s->ids[t]);
         ls_str_append(&json, "]}");
     }
     ls_str_append(&json, "]\n");
-    if (ls_file_write_atomic(ls_path_join(path, u->dump_dir, "not-finite.json"), json.data, json.len) != LEASH_OK)
+    if (ls_file_write_atomic(ls_path_join(path, u->dump_dir, "not-finite.json"), json.data,
+                             json.len) != LEASH_OK)
         ls_error_clear(); /* the error that is reported is the number, not the dump */
     ls_str_release(&json);
 }
 
-/* Runs the micro-batch again with every op looking at its output, and tells where the first bad number is. */
-static leash_status fail_not_finite(const pass *p, int64_t first, int64_t end, int64_t target)
+/* Names op, layer and position of the first bad number and finds its sequence; false when every
+ * op's output is finite. */
+static bool find_not_finite(const ls_updater *u, const ls_sequences *s, int64_t first, int64_t end,
+                            char where[128], int64_t *sequence)
 {
-    const ls_updater *u = p->u;
-    int64_t i = ls_sequences_of_target(p->s, target);
     ls_arena_mark mark = ls_arena_get_mark(u->pass);
     ls_packed packed;
     ls_tape tape;
-    ls_sequences_pack(&packed, p->s, first, end, u->pass);
+    ls_sequences_pack(&packed, s, first, end, u->pass);
     ls_tape_init(&tape, u->model->dev, u->pass, false);
     tape.checks_finite = true;
     (void)ls_model_forward(u->model, &tape, &packed.batch);
-    char where[128] = "the head";
     if (tape.bad.op) {
+        const ls_batch_seq *seqs = packed.batch.seqs;
         int64_t k = 0;
-        while (k + 1 < packed.batch.n_seqs && packed.batch.seqs[k + 1].row0 <= tape.bad.row)
+        char layer[32] = "";
+        while (k + 1 < packed.batch.n_seqs && seqs[k + 1].row0 <= tape.bad.row)
             k++;
-        i = first + k;
+        *sequence = first + k;
         if (tape.bad.layer >= 0)
-            snprintf(where, sizeof where, "%s of layer %d, position %lld", tape.bad.op, (int)tape.bad.layer,
-                     (long long)(tape.bad.row - packed.batch.seqs[k].row0));
-        else
-            snprintf(where, sizeof where, "%s, position %lld", tape.bad.op, (long long)(tape.bad.row - packed.batch.seqs[k].row0));
+            snprintf(layer, sizeof layer, " of layer %d", (int)tape.bad.layer);
+        snprintf(where, 128, "%s%s, position %lld", tape.bad.op, layer,
+                 (long long)(tape.bad.row - seqs[k].row0));
     }
     ls_arena_rewind(u->pass, mark);
-    dump_micro_batch(u, p->s, first, end);
-    return ls_fail(LEASH_NUMERIC,
-                   "the forward pass is not finite: first in %s, of dataset row %lld, sample %d; the weights were not changed%s",
-                   where, (long long)p->s->row[i] + 1, p->s->sample[i],
-                   u->dump_dir ? " and the micro-batch is saved in not-finite.json" : "");
+    return tape.bad.op != NULL;
+}
+
+static leash_status fail_at(const ls_updater *u, const ls_sequences *s, int64_t first, int64_t end,
+                            const char *where, int64_t i)
+{
+    dump_micro_batch(u, s, first, end);
+    return ls_fail(
+        LEASH_NUMERIC,
+        "the forward pass is not finite: first in %s, of dataset row %lld, sample %d; the weights "
+        "were not changed%s: lower learning_rate, or look for such numbers in the model file",
+        where, (long long)s->row[i] + 1, s->sample[i],
+        u->dump_dir ? " and the sequences are saved in not-finite.json" : "");
+}
+
+/* Runs the micro-batch again with every op looking at its output, and tells where the first bad
+ * number is. */
+static leash_status fail_not_finite(const pass *p, int64_t first, int64_t end, int64_t target)
+{
+    int64_t i = ls_sequences_of_target(p->s, target);
+    char where[128] = "the head";
+    (void)find_not_finite(p->u, p->s, first, end, where, &i);
+    return fail_at(p->u, p->s, first, end, where, i);
+}
+
+leash_status ls_update_check_finite(const ls_updater *u, const ls_sequences *s)
+{
+    char where[128];
+    int64_t i;
+    for (int64_t first = 0; first < s->n_seqs; first++)
+        if (find_not_finite(u, s, first, first + 1, where, &i))
+            return fail_at(u, s, first, first + 1, where, i);
+    return LEASH_OK;
 }
 
 static void count_mismatches(const pass *p, int64_t target0, int64_t n)
@@ -135,7 +165,8 @@ static leash_status run_micro_batch(const pass *p, int64_t first, int64_t end, b
     leash_streams view = ls_streams_range(&p->streams, first, end);
     leash_scores scores = {.logp = s->logp + at, .entropy = s->entropy + at};
     leash_seeds seeds = {.dlogp = s->dlogp + at, .dentropy = s->dentropy + at};
-    ls_objective_run(u->plan->objective, &u->plan->objective_options, &view, &scores, &seeds, &p->result->sums);
+    ls_objective_run(u->plan->objective, &u->plan->objective_options, &view, &scores, &seeds,
+                     &p->result->sums);
     if (!is_idle) {
         bool has_entropy = u->plan->objective_options.entropy_coef != 0;
         ls_op_head_backward(&tape, &job, seeds.dlogp, has_entropy ? seeds.dentropy : NULL);
@@ -148,7 +179,8 @@ static leash_status run_micro_batch(const pass *p, int64_t first, int64_t end, b
 /* Whether sequence `next` still fits a micro-batch that begins with `first`. */
 static bool fits_micro_batch(const pass *p, int64_t first, int64_t next)
 {
-    return next - first < p->u->micro_batch && p->s->start[next + 1] - p->s->start[first] <= p->u->micro_tokens;
+    return next - first < p->u->micro_batch &&
+           p->s->start[next + 1] - p->s->start[first] <= p->u->micro_tokens;
 }
 
 /* The sequences of one leaf, in micro-batches of neighbours that are all idle or all active. */
@@ -178,22 +210,27 @@ static leash_status compute_weights(const pass *p, int64_t first, int64_t end)
                                   .flags = s->flags + first,
                                   .fixed_length = p->u->fixed_length};
     ls_aggregation_totals totals;
-    return ls_aggregation_weights(s->weight + s->target_start[first], &totals, p->u->plan->aggregation, &input);
+    return ls_aggregation_weights(s->weight + s->target_start[first], &totals,
+                                  p->u->plan->aggregation, &input);
 }
 
-leash_status ls_update_run(const ls_updater *u, ls_sequences *s, int64_t first, int64_t end, double learning_rate,
-                           bool is_on_policy, ls_update_result *result)
+leash_status ls_update_run(const ls_updater *u, ls_sequences *s, int64_t first, int64_t end,
+                           double learning_rate, bool is_on_policy, ls_update_result *result)
 {
     memset(result, 0, sizeof *result);
     ls_objective_sums_init(&result->sums);
     bool is_rollout = (u->plan->needs & LS_NEED_OLD_LOGP) || (u->plan->needs & LS_NEED_ADVANTAGE);
-    pass p = {.u = u, .s = s, .is_rollout = is_rollout, .is_on_policy = is_on_policy, .result = result};
+    pass p = {
+        .u = u, .s = s, .is_rollout = is_rollout, .is_on_policy = is_on_policy, .result = result};
     p.streams = ls_sequences_streams(s, is_rollout, (u->plan->needs & LS_NEED_REF_LOGP) != 0);
+    if (u->plan->correction_options.kl_cov_ratio > 0)
+        p.streams.anchor = s->anchor;
     LS_TRY(compute_weights(&p, first, end));
     ls_model_zero_grads(u->model);
     for (int64_t leaf = 0, n = u->model->n_leaves; leaf < n; leaf++) {
         ls_model_use_leaf(u->model, leaf);
-        LS_TRY(run_leaf(&p, first + (end - first) * leaf / n, first + (end - first) * (leaf + 1) / n));
+        LS_TRY(
+            run_leaf(&p, first + (end - first) * leaf / n, first + (end - first) * (leaf + 1) / n));
     }
     ls_model_use_leaf(u->model, 0);
     ls_model_fold_grads(u->model);

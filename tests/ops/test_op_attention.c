@@ -1,4 +1,5 @@
-/* ls_op_attention, with rotation, against central differences of its formula in double; and pages against no pages. */
+/* ls_op_attention, with rotation, against central differences of its formula in double; and pages
+ * against no pages. */
 #include "op_check.h"
 
 enum { ROWS = 60, WIDTH = 20, MOST = ROWS * WIDTH };
@@ -148,7 +149,8 @@ static void gradients_equal_central_differences(void **state)
         check_shape(&shapes[i]);
 }
 
-/* 35 positions in calls of 11, 1 and 23 rows over given pages: the bits of one call with pages of its own. */
+/* 35 positions in calls of 11, 1 and 23 rows over given pages: the bits of one call with pages of
+ * its own. */
 static void cached_pages_give_the_bits_of_one_call(void **state)
 {
     (void)state;

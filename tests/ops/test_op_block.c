@@ -1,4 +1,5 @@
-/* ls_op_add and ls_op_block: gradients of a residual stack in double, and exact equality of all ways to run it. */
+/* ls_op_add and ls_op_block: gradients of a residual stack in double, and exact equality of all
+ * ways to run it. */
 #include "op_check.h"
 
 enum { N = 5, C = 6, F = 7, LAYERS = 3 };

@@ -1,4 +1,5 @@
-/* The head: scores and gradients against the formula in double; chunks, kept logits and left-out rows, exact. */
+/* The head: scores and gradients against the formula in double; chunks, kept logits and left-out
+ * rows, exact. */
 #include "op_check.h"
 
 enum { ROWS = 600, C_MOST = 17, V_MOST = 40 };
@@ -117,7 +118,8 @@ typedef struct {
     int32_t argmax[ROWS];
 } exact_result;
 
-/* Scores and walks back, in `n_jobs` jobs that cut the rows, and keeps copies of all results in the run arena. */
+/* Scores and walks back, in `n_jobs` jobs that cut the rows, and keeps copies of all results in the
+ * run arena. */
 static exact_result run_in_jobs(head_case *h, int n_jobs, bool is_kept)
 {
     exact_result r;
@@ -170,7 +172,8 @@ static void neither_chunks_nor_kept_logits_show_in_the_bits(void **state)
     op_bench_close(&whole.b);
 }
 
-/* Rows without seeds, among them rows of NaN, leave no trace: the same bits as a job without them. */
+/* Rows without seeds, among them rows of NaN, leave no trace: the same bits as a job without
+ * them. */
 static void rows_without_seeds_are_not_computed(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* ls_op_linear against its formula in double; the formula is bilinear, so its gradients are written down directly. */
+/* ls_op_linear against its formula in double; the formula is bilinear, so its gradients are written
+ * down directly. */
 #include "op_check.h"
 
 enum { MOST = 33 * 33 };
@@ -43,7 +44,8 @@ static void products_and_gradients_equal_the_formula(void **state)
                 check_shape(n, widths[i], widths[o]);
 }
 
-/* Two matrices on one input: the second gradient is added to the first, also when the first found no buffer. */
+/* Two matrices on one input: the second gradient is added to the first, also when the first found
+ * no buffer. */
 static void users_of_one_input_add_their_gradients(void **state)
 {
     (void)state;

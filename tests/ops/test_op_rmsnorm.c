@@ -2,7 +2,8 @@
 #include "op_check.h"
 
 enum { MOST = 7 * 33 };
-/* Large enough that the gradient of a row of one element, proportional to it, is no difference of two equal numbers. */
+/* Large enough that the gradient of a row of one element, proportional to it, is no difference of
+ * two equal numbers. */
 static const float EPS = 0.25f;
 
 typedef struct {

@@ -1,10 +1,14 @@
-/* The row contract of the whole forward: a token's log-probability has one value, bit for bit, however it is computed.
+/* The row contract of the whole forward: a token's log-probability has one value, bit for bit,
+ * however it is computed.
  *
- * The value of reference comes from the training forward (recording, scalar kernels, one thread), one sequence at a time.  Then
- * every table and 1 to 4 threads compute the same tokens in random company:
+ * The value of reference comes from the training forward (recording, scalar kernels, one thread),
+ * one sequence at a time.  Then every table and 1 to 4 threads compute the same tokens in random
+ * company:
  *   packed    several whole sequences in random order, as training and scoring do;
- *   cached    a rollout engine in small: sequences advance in random order by random chunks (often one token) over KV pages, some
- *             start as forks of another sequence of their group: full pages shared, the partial page copied with whatever the other
+ *   cached    a rollout engine in small: sequences advance in random order by random chunks (often
+ *             one token) over KV pages, some
+ *             start as forks of another sequence of their group: full pages shared, the partial
+ *               page copied with whatever the other
  *             has written behind it. */
 #include "model_fixture.h"
 #include "base/rng.h"
@@ -97,7 +101,8 @@ static void assert_same_scores(const float *logp, const float *entropy, const sa
                  (int)(s - samples), (long long)s->n, (long long)at, (long long)(at + n - 1));
 }
 
-/* A random subset of the sequences in random order, recorded or not; returns the tokens compared. */
+/* A random subset of the sequences in random order, recorded or not; returns the tokens
+ * compared. */
 static int64_t check_packed(model_fixture *f)
 {
     int32_t order[SEQUENCES];
@@ -129,7 +134,8 @@ static float *take_page(model_fixture *f)
     return ls_arena_zalloc(&f->pass, (size_t)ls_model_page_floats(f->model) * sizeof(float));
 }
 
-/* Takes over the prompt of `from`, which may have gone on: the copied page then ends with keys of other tokens. */
+/* Takes over the prompt of `from`, which may have gone on: the copied page then ends with keys of
+ * other tokens. */
 static void fork_cursor(model_fixture *f, cursor *to, const cursor *from, int64_t n_prompt)
 {
     int64_t full = n_prompt / LS_KV_PAGE;
@@ -170,7 +176,8 @@ static void add_chunk(model_fixture *f, engine_call *c, int32_t owner, int64_t n
     c->n_rows += n;
 }
 
-/* Forks who can, then gives a random part of the unfinished sequences a chunk each.  False: all are done. */
+/* Forks who can, then gives a random part of the unfinished sequences a chunk each.  False: all are
+ * done. */
 static bool plan_call(model_fixture *f, engine_call *c)
 {
     int32_t order[SEQUENCES];

@@ -1,4 +1,5 @@
-/* For tests of models: a model with its device and arenas, and passes over packed sequences that score every next token. */
+/* For tests of models: a model with its device and arenas, and passes over packed sequences that
+ * score every next token. */
 #ifndef MODEL_FIXTURE_H
 #define MODEL_FIXTURE_H
 
@@ -50,7 +51,8 @@ typedef struct sequence {
     int64_t n;
 } sequence;
 
-/* Whole sequences packed one after the other, and their next tokens: row r of a sequence scores the id of row r+1. */
+/* Whole sequences packed one after the other, and their next tokens: row r of a sequence scores the
+ * id of row r+1. */
 typedef struct packed {
     ls_batch batch;
     ls_batch_seq *seqs;
@@ -89,8 +91,9 @@ typedef struct pass_options {
     float temperature; /* 0: 1 */
 } pass_options;
 
-/* Forward, scores (logp, entropy: one value a target), and, with seeds, the backward into the gradients of the leaf in use.
- * The pass arena is empty again afterwards; its peak tells what the pass took. */
+/* Forward, scores (logp, entropy: one value a target), and, with seeds, the backward into the
+ * gradients of the leaf in use.  The pass arena is empty again afterwards; its peak tells what the
+ * pass took. */
 static inline void run_pass(model_fixture *f, const sequence *sequences, int64_t n, float *logp,
                             float *entropy, const float *dlogp, const float *dentropy,
                             pass_options options)

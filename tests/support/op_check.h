@@ -1,7 +1,8 @@
-/* For tests of ops: a device with arenas and a tape, random inputs, central differences in double, and the worst errors seen.
+/* For tests of ops: a device with arenas and a tape, random inputs, central differences in double,
+ * and the worst errors seen.
  *
- * A test writes its op's formula once more in double.  Gradients of the op are compared with central differences of that, so a
- * mistake would have to be made twice, in two different forms. */
+ * A test writes its op's formula once more in double.  Gradients of the op are compared with
+ * central differences of that, so a mistake would have to be made twice, in two different forms. */
 #ifndef OP_CHECK_H
 #define OP_CHECK_H
 
@@ -105,8 +106,8 @@ static inline void central_differences(double *out, double *x, int64_t n, loss_f
     }
 }
 
-/* Worst |float - double| over the largest |double| of the array, or over 0.1: terms are of size one, so an array that is all
- * smaller has cancelled. */
+/* Worst |float - double| over the largest |double| of the array, or over 0.1: terms are of size
+ * one, so an array that is all smaller has cancelled. */
 static inline double relative_error(const float *x, const double *expected, int64_t n)
 {
     double largest = 0.1, worst = 0.0;

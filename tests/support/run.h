@@ -1,12 +1,18 @@
-/* For tests of whole runs: the program as a child process, its output, temporary directories, and what a run left behind.
+/* For tests of whole runs: the program as a child process, its output, temporary directories, and
+ * what a run left behind.
  *
- *     run_workspace_open();                                          in a group's setup: an empty current directory
- *     run_ok("grpo --model tiny %s --output_dir a", TASK);           fails the test with stderr unless the exit code is 0
- *     run_result r = run_program("plan --task 'a b'");               words are split at blanks, '...' is one word
- *     assert_same_run("a", "b");                                     weights, moments, metrics, completions
+ *     run_workspace_open();                                          in a group's setup: an empty
+ *       current directory
+ *     run_ok("grpo --model tiny %s --output_dir a", TASK);           fails the test with stderr
+ *       unless the exit code is 0
+ *     run_result r = run_program("plan --task 'a b'");               words are split at blanks,
+ *       '...' is one word
+ *     assert_same_run("a", "b");                                     weights, moments, metrics,
+ *       completions
  *     run_workspace_close();                                         removes everything
  *
- * A program that does not end is killed after RUN_LIMIT_S and fails the test; nothing else looks at the clock. */
+ * A program that does not end is killed after RUN_LIMIT_S and fails the test; nothing else looks at
+ * the clock. */
 #ifndef RUN_FIXTURE_H
 #define RUN_FIXTURE_H
 
@@ -174,10 +180,12 @@ static inline void run_read(int *fd, ls_str *text)
     }
 }
 
-/* Reads what the child writes for at most `seconds` and at most once; false when both ends are closed or the time is over. */
+/* Reads what the child writes for at most `seconds` and at most once; false when both ends are
+ * closed or the time is over. */
 static inline bool run_listen(run_child *child, double seconds)
 {
-    struct pollfd fds[2] = {{.fd = child->out_fd, .events = POLLIN}, {.fd = child->err_fd, .events = POLLIN}};
+    struct pollfd fds[2] = {{.fd = child->out_fd, .events = POLLIN},
+                            {.fd = child->err_fd, .events = POLLIN}};
     if (child->out_fd < 0 && child->err_fd < 0)
         return false;
     if (poll(fds, 2, seconds > 0 ? (int)(seconds * 1e3) + 1 : 0) <= 0)
@@ -189,12 +197,29 @@ static inline bool run_listen(run_child *child, double seconds)
     return true;
 }
 
-/* Reads until stderr holds `text`. */
-static inline void run_wait_for(run_child *child, const char *text)
+/* Lines of DIR/metrics.jsonl, 0 when there is none. */
+static inline int64_t run_count_steps(const char *dir)
 {
-    while (!strstr(child->result.err.data, text))
-        if (!run_listen(child, child->deadline - ls_clock_seconds()))
-            fail_msg("the program ended without '%s':\n%s", text, child->result.err.data);
+    char path[LS_PATH_MAX];
+    ls_str text = LS_STR_INIT;
+    int64_t n = 0;
+    if (ls_file_exists(ls_path_join(path, dir, "metrics.jsonl")))
+        assert_ok(ls_file_read(&text, path));
+    for (size_t i = 0; i < text.len; i++)
+        n += text.data[i] == '\n';
+    ls_str_release(&text);
+    return n;
+}
+
+/* Reads until the run, which began in an empty directory, has done so many steps. */
+static inline void run_wait_for_steps(run_child *child, const char *dir, int64_t n)
+{
+    while (run_count_steps(dir) < n) {
+        run_listen(child, 0.001);
+        if (ls_clock_seconds() > child->deadline || (child->out_fd < 0 && child->err_fd < 0))
+            fail_msg("the program ended before step %lld:\n%s", (long long)n,
+                     child->result.err.data);
+    }
 }
 
 /* Reads for so long, or until the end. */
@@ -311,7 +336,8 @@ static inline bool run_is_timing(const char *metric)
     return false;
 }
 
-/* metrics.jsonl without what two equal runs may differ in; every number as it is written (ls_str_release). */
+/* metrics.jsonl without what two equal runs may differ in; every number as it is written
+ * (ls_str_release). */
 static inline ls_str run_metrics_text(const char *dir)
 {
     ls_str file = run_read_file("%s/metrics.jsonl", dir), out = LS_STR_INIT;
@@ -321,9 +347,8 @@ static inline ls_str run_metrics_text(const char *dir)
         const char *key;
         json_t *value;
         void *next;
-        json_object_foreach_safe(row, next, key, value)
-            if (run_is_timing(key))
-                json_object_del(row, key);
+        json_object_foreach_safe(row, next, key, value) if (run_is_timing(key))
+            json_object_del(row, key);
         char *text = json_dumps(row, JSON_COMPACT);
         ls_str_appendf(&out, "%s\n", text);
         free(text); /* jansson's */

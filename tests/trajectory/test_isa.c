@@ -1,9 +1,14 @@
-/* Every kernel table of this machine trains the same model: a pretraining and a GRPO run on each, compared with the scalar reference. */
+/* Every kernel table of this machine trains the same model: a pretraining and a GRPO run on
+ * each, compared with the scalar reference. */
 #include "small_runs.h"
 #include "kernels/kernels.h"
 
-#define PRETRAIN "pretrain --model tiny --per_device_train_batch_size 8 --learning_rate 5e-3 --warmup_steps 1 --max_steps %d " SUMS
-#define GRPO "grpo --per_device_train_batch_size 4 --gradient_accumulation_steps 2 --max_steps %d " SMALL_RL
+#define PRETRAIN                                                                                   \
+    "pretrain --model tiny --per_device_train_batch_size 8 --learning_rate 5e-3 --warmup_steps 1 " \
+    "--max_steps %d " SUMS
+#define GRPO                                                                            \
+    "grpo --per_device_train_batch_size 4 --gradient_accumulation_steps 2 --max_steps " \
+    "%d " SMALL_RL
 
 static void run_pair(const char *isa, int n_steps)
 {

@@ -1,9 +1,11 @@
-/* The summation tree of gradients: a run with so many leaves is the same run however it is carried out. */
+/* The summation tree of gradients: a run with so many leaves is the same run however it is
+ * carried out. */
 #include "small_runs.h"
 
 static void run_leaves(const small_run *run, int leaves, int micro, int threads, const char *dir)
 {
-    run_ok("%s --grad_leaves %d --per_device_train_batch_size %d --gradient_accumulation_steps %d --threads %d --overwrite --output_dir %s",
+    run_ok("%s --grad_leaves %d --per_device_train_batch_size %d --gradient_accumulation_steps %d "
+           "--threads %d --overwrite --output_dir %s",
            run->settings, leaves, micro, SMALL_UPDATE / micro, threads, dir);
 }
 
@@ -12,7 +14,8 @@ static void check_leaves(const small_run *run, int leaves)
     run_leaves(run, leaves, 8, 2, "usual");
     static const int ways[][2] = {{1, 1}, {2, 3}, {4, 2}, {2, 1}};
     for (int i = 0; i < run_count(4, 2); i++) {
-        print_message("%s: %d leaves, %d sequences at once, %d threads\n", run->name, leaves, ways[i][0], ways[i][1]);
+        print_message("%s: %d leaves, %d sequences at once, %d threads\n", run->name, leaves,
+                      ways[i][0], ways[i][1]);
         run_leaves(run, leaves, ways[i][0], ways[i][1], "other");
         assert_same_run("usual", "other");
     }
@@ -24,7 +27,8 @@ static void each_number_of_leaves_is_one_run_at_any_micro_batch(void **state)
     static const char *const names[] = {"sft", "grpo", "off-policy"};
     for (size_t i = 0; i < LS_COUNT(small_runs); i++)
         for (size_t k = 0; k < LS_COUNT(names); k++)
-            for (int leaves = 1; leaves <= 4 && strcmp(small_runs[i].name, names[k]) == 0; leaves *= 2)
+            for (int leaves = 1; leaves <= 4 && strcmp(small_runs[i].name, names[k]) == 0;
+                 leaves *= 2)
                 check_leaves(&small_runs[i], leaves);
 }
 

@@ -1,5 +1,6 @@
-/* How a run is carried out changes no bit of it: sequences that go through the model at once, recomputation, threads, slots and chunks of
- * the rollout engine.  Runs are compared by weights, moments, metrics (times aside) and completions. */
+/* How a run is carried out changes no bit of it: sequences that go through the model at once,
+ * recomputation, threads, slots and chunks of the rollout engine.  Runs are compared by weights,
+ * moments, metrics (times aside) and completions. */
 #include "small_runs.h"
 #include "base/rng.h"
 
@@ -12,23 +13,27 @@ static const way usual = {.micro = 4, .recomputes = 0, .threads = 2, .slots = 64
 
 static void run_way(const small_run *run, const way *w, const char *dir)
 {
-    run_ok("%s --per_device_train_batch_size %d --gradient_accumulation_steps %d --gradient_checkpointing %s --threads %d "
+    run_ok("%s --per_device_train_batch_size %d --gradient_accumulation_steps %d "
+           "--gradient_checkpointing %s --threads %d "
            "--rollout_slots %d --prefill_chunk %d --overwrite --output_dir %s",
-           run->settings, w->micro, SMALL_UPDATE / w->micro, w->recomputes ? "true" : "false", w->threads, w->slots, w->chunk, dir);
+           run->settings, w->micro, SMALL_UPDATE / w->micro, w->recomputes ? "true" : "false",
+           w->threads, w->slots, w->chunk, dir);
 }
 
 static void check_way(const small_run *run, const way *w)
 {
     run_way(run, w, "other");
-    print_message("%s: %d sequences at once, recomputation %d, %d threads, %d slots, chunks of %d\n", run->name, w->micro, w->recomputes,
-                  w->threads, w->slots, w->chunk);
+    print_message(
+        "%s: %d sequences at once, recomputation %d, %d threads, %d slots, chunks of %d\n",
+        run->name, w->micro, w->recomputes, w->threads, w->slots, w->chunk);
     assert_same_run("usual", "other");
 }
 
 /* One setting at a time. */
 static void check_each(const small_run *run)
 {
-    static const int micros[] = {1, 2, 8}, threads[] = {1, 3, 4}, slots[] = {1, 3, 16}, chunks[] = {1, 5};
+    static const int micros[] = {1, 2, 8}, threads[] = {1, 3, 4}, slots[] = {1, 3, 16},
+                     chunks[] = {1, 5};
     way w = usual;
     for (size_t i = 0; i < LS_COUNT(micros); i++, w = usual) {
         w.micro = micros[i];
@@ -60,7 +65,8 @@ static void check_random(const small_run *run, uint32_t which, int n)
         int pick[5];
         for (int k = 0; k < 5; k++, name.position++)
             pick[k] = (int)(ls_rng_uniform(&name) * 1024);
-        check_way(run, &(way){1 << pick[0] % 4, pick[1] % 2, 1 + pick[2] % 4, 1 + pick[3] % 16, 1 + pick[4] % 9});
+        check_way(run, &(way){1 << pick[0] % 4, pick[1] % 2, 1 + pick[2] % 4, 1 + pick[3] % 16,
+                              1 + pick[4] % 9});
     }
 }
 

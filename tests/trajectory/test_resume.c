@@ -5,7 +5,8 @@
 #define STEPS 8
 /* Where a random moment lies decides only what is tested, never what is right. */
 #define SFT "--save_steps 1 --per_device_train_batch_size 8 " SMALL_SFT
-#define GRPO "--save_steps 1 --per_device_train_batch_size 4 --gradient_accumulation_steps 2 " SMALL_RL
+#define GRPO \
+    "--save_steps 1 --per_device_train_batch_size 4 --gradient_accumulation_steps 2 " SMALL_RL
 #define SFT_RUN "sft " SFT "--max_steps 8 "
 #define GRPO_RUN "grpo " GRPO "--max_steps 8 --eval_steps 3 --eval_num_rows 8 "
 
@@ -15,8 +16,10 @@ static bool is_published(const char *dir)
     return ls_dir_exists(ls_path_join(path, dir, "final"));
 }
 
-/* Kills the run in `dir` at a random moment and resumes it, until it is complete.  Returns the number of kills. */
-static int kill_until_complete(const char *settings, const char *dir, double seconds, ls_rng_name *name)
+/* Kills the run in `dir` at a random moment and resumes it, until it is complete.  Returns the
+ * number of kills. */
+static int kill_until_complete(const char *settings, const char *dir, double seconds,
+                               ls_rng_name *name)
 {
     int n_kills = 0;
     while (!is_published(dir)) {
@@ -61,17 +64,17 @@ static void grpo_killed_at_random_moments_is_the_same_run(void **state)
     check_random_kills(GRPO_RUN, 2, run_count(30, 4));
 }
 
-/* The line of a step is written before its checkpoint: the kill comes around the time of saving. */
+/* The metrics of a step are written before its checkpoint: the kill comes around the time of
+ * saving. */
 static void grpo_killed_after_every_step_is_the_same_run(void **state)
 {
     (void)state;
     run_ok(GRPO_RUN "--overwrite --output_dir whole");
     for (int step = 1; step <= STEPS; step++) {
         run_child child;
-        char line[32];
-        snprintf(line, sizeof line, "grpo %d/%d", step, STEPS);
-        run_start(&child, GRPO_RUN "--overwrite --output_dir killed");
-        run_wait_for(&child, line);
+        assert_ok(ls_dir_remove("killed"));
+        run_start(&child, GRPO_RUN "--output_dir killed");
+        run_wait_for_steps(&child, "killed", step);
         kill(child.pid, SIGKILL);
         run_result r = run_finish(&child);
         run_release(&r);
@@ -81,27 +84,30 @@ static void grpo_killed_after_every_step_is_the_same_run(void **state)
     }
 }
 
-/* Sends SIGTERM in the middle of a run of 60 steps; false when the run was faster than the signal. */
-static bool stop_run(const char *settings, const char *line)
+/* Sends SIGTERM in the middle of a run of 60 steps; false when the run was faster than the
+ * signal. */
+static bool stop_run(const char *settings)
 {
     run_child child;
-    run_start(&child, "%s --max_steps 60 --save_steps 0 --overwrite --output_dir stopped", settings);
-    run_wait_for(&child, line);
+    assert_ok(ls_dir_remove("stopped"));
+    run_start(&child, "%s --max_steps 60 --save_steps 0 --output_dir stopped", settings);
+    run_wait_for_steps(&child, "stopped", 2);
     kill(child.pid, SIGTERM);
     run_result r = run_finish(&child);
     if (r.code != 0) {
         assert_int_equal(r.code, 75);
-        assert_non_null(strstr(r.err.data, " of 60 and saved: continue with --resume --output_dir stopped\n"));
+        assert_non_null(
+            strstr(r.err.data, " of 60 and saved: continue with --resume --output_dir stopped\n"));
     }
     bool is_stopped = r.code != 0;
     run_release(&r);
     return is_stopped;
 }
 
-static void check_stop(const char *settings, const char *line)
+static void check_stop(const char *settings)
 {
     run_ok("%s --max_steps 60 --save_steps 0 --overwrite --output_dir whole", settings);
-    while (!stop_run(settings, line))
+    while (!stop_run(settings))
         continue;
     run_ok("%s --max_steps 60 --save_steps 0 --resume --output_dir stopped", settings);
     assert_same_run("whole", "stopped");
@@ -110,17 +116,19 @@ static void check_stop(const char *settings, const char *line)
 static void sigterm_ends_with_75_and_resumes_to_the_same_run(void **state)
 {
     (void)state;
-    check_stop("sft " SFT, "sft 2/60");
-    check_stop("grpo " GRPO, "grpo 2/60");
+    check_stop("sft " SFT);
+    check_stop("grpo " GRPO);
 }
 
-/* The first one asks, so that a step of some seconds would be finished; the next one does not wait for it. */
+/* The first one asks, so that a step of some seconds would be finished; the next one does not
+ * wait for it. */
 static void a_second_sigint_ends_at_once(void **state)
 {
     (void)state;
     run_child child;
-    run_start(&child, "sft --max_steps 4 " SMALL_SFT "--per_device_train_batch_size 4096 --save_steps 1 --output_dir interrupted");
-    run_wait_for(&child, "sft 1/4");
+    run_start(&child, "sft --max_steps 4 " SMALL_SFT
+                      "--per_device_train_batch_size 4096 --save_steps 1 --output_dir interrupted");
+    run_wait_for_steps(&child, "interrupted", 1);
     while (kill(child.pid, SIGINT) == 0 && run_listen(&child, 0.001))
         continue;
     while (child.out_fd >= 0 || child.err_fd >= 0) {
@@ -138,8 +146,9 @@ static void a_second_sigint_ends_at_once(void **state)
 static void make_half_run(const char *settings)
 {
     run_child child;
-    run_start(&child, "%s --overwrite --output_dir half", settings);
-    run_wait_for(&child, " 3/8");
+    assert_ok(ls_dir_remove("half"));
+    run_start(&child, "%s --output_dir half", settings);
+    run_wait_for_steps(&child, "half", 3);
     kill(child.pid, SIGKILL);
     run_result r = run_finish(&child);
     run_release(&r);
@@ -150,11 +159,15 @@ static void another_setting_is_refused_by_name(void **state)
     (void)state;
     make_half_run(GRPO_RUN);
     assert_error(run_program(GRPO_RUN "--learning_rate 2e-3 --resume --output_dir half"), 2,
-                 "half/config.yaml has 'learning_rate: 0.001', now it is 'learning_rate: 0.002': a resumed run must have the same settings; "
+                 "half/config.yaml has 'learning_rate: 0.001', now it is 'learning_rate: 0.002': a "
+                 "resumed run must have the same settings; "
                  "choose a new --output_dir to change them");
-    assert_error(run_program(GRPO_RUN "--gradient_accumulation_steps 4 --resume --output_dir half"), 2,
-                 "half/config.yaml: an update had another number of sequences (per_device_train_batch_size * gradient_accumulation_steps, "
-                 "now 16): a resumed run must have the same settings; choose a new --output_dir to change them");
+    assert_error(run_program(GRPO_RUN "--gradient_accumulation_steps 4 --resume --output_dir half"),
+                 2,
+                 "half/config.yaml: an update had another number of sequences "
+                 "(per_device_train_batch_size * gradient_accumulation_steps, "
+                 "now 16): a resumed run must have the same settings; choose a new --output_dir to "
+                 "change them");
 }
 
 /* The checkpoint that a resume of half/ would load. */
@@ -171,22 +184,35 @@ static void other_data_and_another_reference_are_refused(void **state)
 {
     (void)state;
     char checkpoint[LS_PATH_MAX], text[2 * LS_PATH_MAX];
-    static const char settings[] = "grpo --model base --dataset rows.jsonl --reward number --max_steps 8 --per_device_train_batch_size 4 "
-                                   "--num_generations 2 --max_completion_length 8 --save_steps 1 --ref_model reference";
-    run_write("rows.jsonl", "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n{\"prompt\": \"2+1=\", \"answer\": \"3\"}\n");
+    static const char settings[] =
+        "grpo --model base --dataset rows.jsonl --reward number --max_steps 8 "
+        "--per_device_train_batch_size 4 "
+        "--num_generations 2 --max_completion_length 8 --save_steps 1 --ref_model reference";
+    run_write(
+        "rows.jsonl",
+        "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n{\"prompt\": \"2+1=\", \"answer\": \"3\"}\n");
     run_ok("sft --max_steps 1 --output_dir reference " SMALL_SFT);
     make_half_run(settings);
     newest_checkpoint(checkpoint);
-    run_write("rows.jsonl", "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n{\"prompt\": \"2+2=\", \"answer\": \"3\"}\n");
-    snprintf(text, sizeof text, "%s was trained on other data: rows.jsonl has changed since; restore it, or choose a new --output_dir",
+    run_write(
+        "rows.jsonl",
+        "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n{\"prompt\": \"2+2=\", \"answer\": \"3\"}\n");
+    snprintf(text, sizeof text,
+             "%s was trained on other data: rows.jsonl has changed since; restore it, or choose a "
+             "new --output_dir",
              checkpoint);
     assert_error(run_program("%s --resume --output_dir half", settings), 1, text);
-    run_write("rows.jsonl", "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n{\"prompt\": \"2+1=\", \"answer\": \"4\"}\n");
+    run_write(
+        "rows.jsonl",
+        "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n{\"prompt\": \"2+1=\", \"answer\": \"4\"}\n");
     assert_error(run_program("%s --resume --output_dir half", settings), 1, text);
-    run_write("rows.jsonl", "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n{\"prompt\": \"2+1=\", \"answer\": \"3\"}\n");
+    run_write(
+        "rows.jsonl",
+        "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n{\"prompt\": \"2+1=\", \"answer\": \"3\"}\n");
     run_ok("sft --max_steps 2 --overwrite --output_dir reference " SMALL_SFT);
     snprintf(text, sizeof text,
-             "%s had another reference model: the weights of reference have changed since; restore them, or choose a new --output_dir",
+             "%s had another reference model: the weights of reference have changed since; restore "
+             "them, or choose a new --output_dir",
              checkpoint);
     assert_error(run_program("%s --resume --output_dir half", settings), 1, text);
 }
@@ -196,7 +222,8 @@ static void threads_micro_batch_and_recomputation_may_change(void **state)
     (void)state;
     run_ok(GRPO_RUN "--overwrite --output_dir whole");
     make_half_run(GRPO_RUN);
-    run_ok(GRPO_RUN "--threads 3 --per_device_train_batch_size 1 --gradient_accumulation_steps 8 --gradient_checkpointing "
+    run_ok(GRPO_RUN "--threads 3 --per_device_train_batch_size 1 --gradient_accumulation_steps 8 "
+                    "--gradient_checkpointing "
                     "--rollout_slots 3 --save_steps 4 --resume --output_dir half");
     assert_same_run("whole", "half");
 }

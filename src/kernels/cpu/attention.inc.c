@@ -146,6 +146,54 @@ static void mix_values(float *o, int64_t n_rows, const query_block *b, const flo
     }
 }
 
+/* o[r] = chain over the positions from the block's first on, up to each row's own. */
+static void mix_triangle(const ls_attention_args *a, const query_block *b, const float *p,
+                         int64_t p_stride)
+{
+    const float *values[TILE_ROWS];
+    for (int64_t s = 0; s < b->n_rows; s++) {
+        int64_t pos = b->pos0 + s;
+        values[s] = b->seq->pages[pos / LS_KV_PAGE] +
+                    ((a->G + b->g) * LS_KV_PAGE + pos % LS_KV_PAGE) * a->D;
+    }
+    triangle_lower[b->n_rows](&(triangle_args){.c = b->o,
+                                               .a = p,
+                                               .b = values,
+                                               .ldc = b->stride,
+                                               .a_row = p_stride,
+                                               .a_step = 1,
+                                               .D = a->D});
+}
+
+/* Probabilities times values, not yet divided.  What all rows see goes as one product, the diagonal
+ * as a triangle; what a window takes from some of the rows goes row by row. */
+static void mix_block(const ls_attention_args *a, const query_block *b, const float *score,
+                      int64_t stride, int64_t first)
+{
+    int64_t last = b->pos0 + (b->n_rows - 1) * b->pos_step, common = first_seen(last, a->window);
+    bool is_shared = common <= b->pos0;
+    for (int64_t r = 0; r < b->n_rows && b->pos_step > 0; r++) {
+        int64_t pos = b->pos0 + r * b->pos_step, begin = first_seen(pos, a->window);
+        mix_values(b->o + r * b->stride, 1, b, score + r * stride, stride, a, first, begin,
+                   is_shared ? common : pos + 1);
+    }
+    if (!is_shared)
+        return;
+    int64_t shared_end = b->pos_step > 0 ? b->pos0 : b->pos0 + 1;
+    mix_values(b->o, b->n_rows, b, score, stride, a, first, common, shared_end);
+    if (b->pos_step > 0)
+        mix_triangle(a, b, score + (b->pos0 - first), stride);
+}
+
+/* The row's log-sum-exp: max + log(sum). */
+static void store_lse(const query_block *b, const float *max, const float *sum)
+{
+    float lse[16];
+    v_store(lse, v_add(v_load(max), v_log(v_load(sum))));
+    for (int64_t r = 0; r < b->n_rows; r++)
+        b->lse[r * b->lse_stride] = lse[r];
+}
+
 static void attend_block(const ls_attention_args *a, const query_block *b, float *score)
 {
     int64_t last = b->pos0 + (b->n_rows - 1) * b->pos_step, end_page = last / LS_KV_PAGE + 1;
@@ -153,38 +201,26 @@ static void attend_block(const ls_attention_args *a, const query_block *b, float
             first = first_page * LS_KV_PAGE;
     /* 16 more than a whole number of pages: rows must not lie a power of two apart. */
     int64_t stride = (end_page - first_page) * LS_KV_PAGE + 16;
-    float sum[TILE_ROWS];
+    float sum[16] = {0}, max[16] = {0};
     score_pages(score, stride, b, a->D, first_page, end_page);
     for (int64_t r = 0; r < b->n_rows; r++) {
         int64_t pos = b->pos0 + r * b->pos_step, begin = first_seen(pos, a->window);
         int64_t from = begin / LS_KV_PAGE * LS_KV_PAGE;
-        float max;
-        sum[r] = exponentiate(&max, score + r * stride + (from - first), begin - from,
+        sum[r] = exponentiate(&max[r], score + r * stride + (from - first), begin - from,
                               pos + 1 - from, a->scale);
-        if (b->lse)
-            b->lse[r * b->lse_stride] = max + ls_logf(sum[r]);
         memset(b->o + r * b->stride, 0, (size_t)a->D * sizeof(float));
     }
-    /* [common, shared_end) is seen by all rows; what stands before and behind it goes row by
-     * row. */
-    int64_t common = first_seen(last, a->window), shared_end = b->pos0 + 1;
-    bool is_shared = common < shared_end;
-    for (int64_t r = 0; r < b->n_rows && b->pos_step > 0; r++) {
-        int64_t pos = b->pos0 + r * b->pos_step;
-        mix_values(b->o + r * b->stride, 1, b, score + r * stride, stride, a, first,
-                   first_seen(pos, a->window), is_shared ? common : pos + 1);
-    }
-    if (is_shared)
-        mix_values(b->o, b->n_rows, b, score, stride, a, first, common, shared_end);
-    for (int64_t r = 1; r < b->n_rows && is_shared && b->pos_step > 0; r++)
-        mix_values(b->o + r * b->stride, 1, b, score + r * stride, stride, a, first, shared_end,
-                   b->pos0 + r * b->pos_step + 1);
+    if (b->lse)
+        store_lse(b, max, sum);
+    mix_block(a, b, score, stride, first);
     for (int64_t r = 0; r < b->n_rows; r++)
         for (int64_t d = 0; d < a->D; d += 16) {
             float *o = b->o + r * b->stride + d;
             store_upto(o, v_div(load_upto(o, a->D - d), v_set1(sum[r])), a->D - d);
         }
 }
+
+_Static_assert(TILE_ROWS <= 16, "the rows of a block fit in a vector");
 
 /* Few rows: the heads of a kv head stand together. */
 static bool is_by_heads(const ls_attention_args *a, const ls_attention_seq *seq)

@@ -7,6 +7,7 @@
 
 #include "kernels/cpu/gemm_tile.inc.c"
 #include "kernels/cpu/gemm.inc.c"
+#include "kernels/cpu/triangle.inc.c"
 #include "kernels/cpu/vmath.inc.c"
 #include "kernels/cpu/elementwise.inc.c"
 #include "kernels/cpu/softmax.inc.c"

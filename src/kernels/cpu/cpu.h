@@ -37,6 +37,11 @@ static inline void ls_count(ls_device *dev, double flops, double floats)
     dev->counters.calls++;
 }
 
+/* Runs `rounds` rounds of fma on independent chains in registers and returns the FLOPs done (2 an
+ * fma and lane).  For peak.c alone. */
+double ls_cpu_peak_avx2(int64_t rounds);
+double ls_cpu_peak_avx512(int64_t rounds);
+
 void ls_count_gemm(ls_device *dev, const ls_gemm_args *a);
 void ls_count_attention(ls_device *dev, const ls_attention_args *a);
 void ls_count_attention_bwd(ls_device *dev, const ls_attention_bwd_args *a);

@@ -5,26 +5,35 @@
  * column j begins j*K floats from the start.
  *
  * Order of loops for one thread: groups of rows whose A block stays in the second cache; blocks
- * of K; panels; row tiles. Between blocks of K the sums rest in C, which changes no bit.
- * Threads divide columns or rows, never K. */
+ * of K; panels; row tiles.  An unpacked B that many rows read is packed on the way, block by block;
+ * then blocks of columns and of K go outside, groups of rows inside.  Between blocks of K the sums
+ * rest in C, which changes no bit.  Threads divide columns or rows, never K. */
 
 #define TILE_COLUMNS (16 * TILE_VECS)
 /* K block: a panel of B is kept near while the rows of a group pass by.  Long, since each block
  * reads and writes C again. */
 #define GEMM_K_BLOCK 768
-/* The same for an unpacked B.  Narrow panels take half a line pair a row, so the rows of a block
- * must stay near until the neighbouring panel comes for the other half. */
-#define GEMM_K_BLOCK_UNPACKED (TILE_VECS == 1 ? 256 : GEMM_K_BLOCK)
-/* Rows of a group. */
-#define GEMM_GROUP_ROWS (20 * TILE_ROWS)
-/* Columns from which a transposed A is packed: a tile would use a part of each cache line only. */
-#define GEMM_PACK_COLUMNS (4 * TILE_COLUMNS)
-/* An unpacked panel of B is read in place, except where its rows, so many floats apart, would
- * meet in few cache sets, and enough row tiles share the copy. */
-#define GEMM_PACK_STRIDE (256 * TILE_VECS * TILE_VECS)
+/* The same where A, transposed, is packed for each block, or B is. */
+#define GEMM_PACKED_K (TILE_VECS == 1 ? 256 : 384)
+/* Floats of B that are packed at a time; half of the second cache where the next block is fetched
+ * meanwhile. */
+#define GEMM_PACKED_FLOATS 65536
+#define GEMM_PACKED_FLOATS_TRANSPOSED 196608
+/* Row tiles that make the packing of B pay. */
 #define GEMM_PACK_TILES 6
+/* Wide panels are read in place, except where rows of B, so many floats apart, would meet in few
+ * cache sets, or B is so large that it comes from memory. */
+#define GEMM_PACK_STRIDE 1024
+#define GEMM_PACK_SIZE (1 << 21)
+/* Rows of a group. */
+#define GEMM_GROUP_TILES 20
+#define GEMM_GROUP_ROWS (GEMM_GROUP_TILES * TILE_ROWS)
+/* Columns from which a transposed A is packed: a tile would use a part of each cache line only. */
+#define GEMM_PACK_COLUMNS (2 * TILE_COLUMNS)
+/* Floats of a packed tile of A: copies write whole vectors and so a little behind the last row. */
+#define PACKED_TILE_FLOATS(K) (TILE_ROWS * (K) + 16)
 /* Multiply-adds that are not worth waking a second thread. */
-#define GEMM_SERIAL_WORK 60000
+#define GEMM_SERIAL_WORK 120000
 
 LS_ALWAYS_INLINE vf load_upto(const float *p, int64_t n)
 {
@@ -116,7 +125,9 @@ static tile_fn *const *choose_tiles(int64_t *columns, int64_t lone_rows, bool b_
     return *columns == 16 ? tile_vector : tile_tail;
 }
 
-_Static_assert((GEMM_GROUP_ROWS + TILE_COLUMNS) * GEMM_K_BLOCK * sizeof(float) <=
+_Static_assert((GEMM_GROUP_TILES * PACKED_TILE_FLOATS(GEMM_PACKED_K) +
+                GEMM_PACKED_FLOATS_TRANSPOSED + TILE_COLUMNS * GEMM_PACKED_K) *
+                       sizeof(float) <=
                    LS_CPU_SCRATCH_BYTES,
                "the packed blocks fit in the scratch of a worker");
 
@@ -124,63 +135,81 @@ typedef struct range {
     int64_t begin, end;
 } range;
 
-/* A tile's rows of a transposed A, as (K, rows): two heights unroll. */
-LS_ALWAYS_INLINE void pack_a_rows(const int rows, float *out, const float *a, int64_t a_k,
-                                  int64_t K)
+/* Part i of n of a range, in multiples of `unit` from its begin on. */
+static range part_of(range r, int64_t unit, int64_t i, int64_t n)
 {
-    for (int64_t k = 0; k < K; k++)
-        LS_UNROLL
-    for (int r = 0; r < rows; r++)
-        out[k * rows + r] = a[k * a_k + r];
+    int64_t n_units = ceil_div(r.end - r.begin, unit),
+            end = r.begin + unit * (n_units * (i + 1) / n);
+    return (range){r.begin + unit * (n_units * i / n), end < r.end ? end : r.end};
 }
 
-static void pack_a_tile(int64_t rows, float *out, const float *a, int64_t a_k, int64_t K)
+/* Copies of a block of the operands, or NULL: read in place. */
+typedef struct packed_block {
+    float *a; /* tile after tile, PACKED_TILE_FLOATS apart, each (K, rows of the tile) */
+    float *b; /* panel after panel, each (K, columns rounded up to whole vectors)      */
+} packed_block;
+
+/* The rows of a transposed A: what a step of k takes lies together, for all tiles of the group. */
+static void pack_a(float *out, const ls_gemm_args *g, range rows, range k)
 {
-    if (rows == TILE_ROWS)
-        pack_a_rows(TILE_ROWS, out, a, a_k, K);
-    else if (rows == TILE_ROWS - 1)
-        pack_a_rows(TILE_ROWS - 1, out, a, a_k, K);
-    else
-        for (int64_t k = 0; k < K; k++)
-            for (int64_t r = 0; r < rows; r++)
-                out[k * rows + r] = a[k * a_k + r];
+    int64_t n_rows = rows.end - rows.begin, n_tiles = ceil_div(n_rows, TILE_ROWS);
+    int64_t K = k.end - k.begin, begin[GEMM_GROUP_TILES + 1];
+    for (int64_t tile_index = 0; tile_index <= n_tiles; tile_index++)
+        begin[tile_index] = n_rows * tile_index / n_tiles;
+    for (int64_t step = 0; step < K; step++) {
+        const float *from = g->a + rows.begin + (k.begin + step) * g->a_k;
+        for (int64_t tile_index = 0; tile_index < n_tiles; tile_index++) {
+            int64_t at = begin[tile_index], height = begin[tile_index + 1] - at;
+            v_copy_tile_row(out + tile_index * PACKED_TILE_FLOATS(K) + step * height, from + at,
+                            height);
+        }
+    }
 }
 
-/* `columns` columns of B as whole vectors, (K, 16 n). */
-static void pack_b(float *out, const float *b, int64_t ldb, int64_t columns, int64_t K)
+static void pack_b(float *out, const ls_gemm_args *g, range columns, range k)
 {
-    int64_t width = ceil_div(columns, 16) * 16;
-    for (int64_t k = 0; k < K; k++)
-        for (int64_t j = 0; j < width; j += 16)
-            v_store(out + k * width + j, load_upto(b + k * ldb + j, columns - j));
+    int64_t K = k.end - k.begin, n_columns = columns.end - columns.begin;
+    for (int64_t step = 0; step < K; step++) {
+        const float *from = g->b + (k.begin + step) * g->ldb + columns.begin;
+        int64_t j = 0;
+        for (; j + TILE_COLUMNS <= n_columns; j += TILE_COLUMNS)
+            LS_UNROLL
+        for (int v = 0; v < TILE_VECS; v++)
+            v_store(out + j * K + step * TILE_COLUMNS + 16 * v, v_load(from + j + 16 * v));
+        for (; j < n_columns; j += 16)
+            v_store(out + j * K + step * 16, load_upto(from + j, n_columns - j));
+    }
 }
 
-/* Several row tiles fetch the next packed panel together, so that its first tile does not wait for
- * memory.  A lone tile fetches its own panel some rows ahead where one line a step keeps up; with
- * wider panels, and in an unpacked B, the processor's own streams are better. */
-static void look_ahead(tile_args *t, int64_t n_tiles, bool b_packed)
+/* What a tile fetches while it runs.  With weights packed before, several row tiles fetch the next
+ * panel together, so that its first tile does not wait for memory; a lone tile fetches its own
+ * panel some rows ahead where one line a step keeps up.  With B packed on the way, the first tiles
+ * fetch the rows of the next block of K, a line each.  In place, the processor's own streams are
+ * better. */
+static void look_ahead(tile_args *t, const ls_gemm_args *g, const packed_block *packed,
+                       int64_t k_end, int64_t j, int64_t tile_index, int64_t n_tiles)
 {
     int64_t row_bytes = t->ldb * (int64_t)sizeof(float);
     t->ahead = (const char *)t->b;
     t->ahead_step = 0;
-    if (b_packed && (n_tiles > 1 || TILE_VECS == 1)) {
-        t->ahead += (n_tiles > 1 ? t->K : 64) * row_bytes;
+    if (packed->b && tile_index < TILE_VECS && k_end < g->K) {
+        t->ahead = (const char *)(g->b + k_end * g->ldb + j + 16 * tile_index);
+        t->ahead_step = g->ldb * (int64_t)sizeof(float);
+    } else if (g->b_packed && n_tiles > 1) {
+        t->ahead += t->K * row_bytes + row_bytes * t->K / n_tiles * tile_index;
         t->ahead_step = row_bytes / n_tiles;
+    } else if (g->b_packed && TILE_VECS == 1) {
+        t->ahead += 64 * row_bytes;
+        t->ahead_step = row_bytes;
     }
 }
 
-/* C[rows, columns] over a block of K.  With scratch, a transposed A and an unpacked B are packed
- * when they are read often enough to pay for it. */
+/* C[rows, columns] over a block of K. */
 static void multiply_block(const ls_gemm_args *g, range rows, range columns, range k,
-                           float *scratch)
+                           packed_block packed)
 {
     int64_t n_rows = rows.end - rows.begin, n_tiles = ceil_div(n_rows, TILE_ROWS),
             K = k.end - k.begin, width;
-    bool packs_a =
-        scratch && g->a_row == 1 && g->a_k != 1 && columns.end - columns.begin >= GEMM_PACK_COLUMNS;
-    bool packs_b =
-        scratch && !g->b_packed && n_tiles >= GEMM_PACK_TILES && g->ldb % GEMM_PACK_STRIDE == 0;
-    float *packed_b = scratch ? scratch + GEMM_GROUP_ROWS * GEMM_K_BLOCK : NULL;
     tile_args t = {.ldc = g->ldc,
                    .a_row = g->a_row,
                    .a_k = g->a_k,
@@ -188,49 +217,96 @@ static void multiply_block(const ls_gemm_args *g, range rows, range columns, ran
                    .panel = g->b_packed ? g->K * TILE_COLUMNS : TILE_COLUMNS,
                    .accumulate = g->accumulate || k.begin > 0};
     for (int64_t j = columns.begin; j < columns.end; j += width) {
+        bool is_lone = n_tiles == 1 && !packed.b;
         tile_fn *const *tiles =
-            choose_tiles(&width, n_tiles == 1 ? n_rows : 0, g->b_packed, j, columns.end);
-        t.b = b_at(&t.ldb, g, k.begin, j);
+            choose_tiles(&width, is_lone ? n_rows : 0, g->b_packed, j, columns.end);
         t.n_tail = width;
-        look_ahead(&t, n_tiles, g->b_packed);
-        if (packs_b) {
-            pack_b(packed_b, t.b, t.ldb, width, K);
-            t.b = packed_b;
+        if (packed.b) {
+            t.b = packed.b + (j - columns.begin) * K;
             t.ldb = ceil_div(width, 16) * 16;
+        } else {
+            t.b = b_at(&t.ldb, g, k.begin, j);
         }
         int64_t i = rows.begin;
-        for (int64_t tile_index = 1; tile_index <= n_tiles; tile_index++) {
-            int64_t next = rows.begin + n_rows * tile_index / n_tiles;
+        for (int64_t tile_index = 0; tile_index < n_tiles; tile_index++) {
+            int64_t next = rows.begin + n_rows * (tile_index + 1) / n_tiles;
             t.a = g->a + i * g->a_row + k.begin * g->a_k;
-            if (packs_a) {
-                float *packed_a = scratch + (i - rows.begin) * K;
-                if (j == columns.begin)
-                    pack_a_tile(next - i, packed_a, t.a, g->a_k, K);
-                t.a = packed_a;
+            if (packed.a) {
+                t.a = packed.a + tile_index * PACKED_TILE_FLOATS(K);
                 t.a_k = next - i;
             }
             t.c = g->c + i * g->ldc + j;
-            t.next_c = tile_index < n_tiles ? t.c + (next - i) * g->ldc
-                                            : g->c + rows.begin * g->ldc + j + width;
+            t.next_c = tile_index + 1 < n_tiles ? t.c + (next - i) * g->ldc
+                                                : g->c + rows.begin * g->ldc + j + width;
+            look_ahead(&t, g, &packed, k.end, j, tile_index, n_tiles);
             tiles[next - i](&t);
-            t.ahead += t.ahead_step * K;
             i = next;
         }
     }
 }
 
-/* Rows in groups, K in blocks of equal length. */
+static bool packs_a(const ls_gemm_args *g, range columns)
+{
+    return g->a_row == 1 && g->a_k != 1 && columns.end - columns.begin >= GEMM_PACK_COLUMNS;
+}
+
+static bool packs_b(const ls_gemm_args *g, range rows)
+{
+    if (g->b_packed || rows.end - rows.begin <= TILE_ROWS * (GEMM_PACK_TILES - 1))
+        return false;
+    return TILE_VECS == 1 || g->ldb % GEMM_PACK_STRIDE == 0 || g->K * g->N >= GEMM_PACK_SIZE;
+}
+
+/* Group i of the rows. */
+static range group_of(range rows, int64_t i)
+{
+    int64_t begin = rows.begin + GEMM_GROUP_ROWS * i, end = begin + GEMM_GROUP_ROWS;
+    return (range){begin, end < rows.end ? end : rows.end};
+}
+
+/* Parts of the columns, blocks of K, groups of rows: B is packed block by block. */
+static void multiply_packing_b(const ls_gemm_args *g, range rows, range columns, float *scratch)
+{
+    int64_t n_blocks = ceil_div(g->K, GEMM_PACKED_K), longest = ceil_div(g->K, n_blocks);
+    bool is_transposed = packs_a(g, columns);
+    int64_t most = is_transposed ? GEMM_PACKED_FLOATS_TRANSPOSED : GEMM_PACKED_FLOATS;
+    int64_t most_columns = most / longest / TILE_COLUMNS * TILE_COLUMNS;
+    int64_t n_parts = ceil_div(columns.end - columns.begin, most_columns);
+    packed_block packed = {.b = scratch};
+    if (is_transposed)
+        packed.a = scratch + most + TILE_COLUMNS * GEMM_PACKED_K;
+    for (int64_t p = 0; p < n_parts * n_blocks; p++) {
+        range part = part_of(columns, TILE_COLUMNS, p / n_blocks, n_parts);
+        range k = part_of((range){0, g->K}, 1, p % n_blocks, n_blocks);
+        pack_b(packed.b, g, part, k);
+        for (int64_t i = 0; i < ceil_div(rows.end - rows.begin, GEMM_GROUP_ROWS); i++) {
+            range group = group_of(rows, i);
+            if (packed.a)
+                pack_a(packed.a, g, group, k);
+            multiply_block(g, group, part, k, packed);
+        }
+    }
+}
+
+/* Groups of rows, blocks of K: B is packed already or read in place. */
 static void multiply(const ls_gemm_args *g, range rows, range columns, float *scratch)
 {
-    for (int64_t i = rows.begin; i < rows.end; i += GEMM_GROUP_ROWS) {
-        range group = {i, i + GEMM_GROUP_ROWS < rows.end ? i + GEMM_GROUP_ROWS : rows.end};
+    if (packs_b(g, rows) && g->K > 0) {
+        multiply_packing_b(g, rows, columns, scratch);
+        return;
+    }
+    packed_block packed = {.a = packs_a(g, columns) ? scratch : NULL};
+    for (int64_t i = 0; i < ceil_div(rows.end - rows.begin, GEMM_GROUP_ROWS); i++) {
+        range group = group_of(rows, i);
         /* One tile high: B passes once, so there is nothing to keep near.  K = 0 still writes C. */
-        bool is_lone = group.end - group.begin <= TILE_ROWS || g->K == 0;
-        int64_t longest = g->b_packed ? GEMM_K_BLOCK : GEMM_K_BLOCK_UNPACKED;
-        int64_t n_blocks = is_lone ? 1 : ceil_div(g->K, longest);
+        bool is_lone = !packed.a && group.end - group.begin <= TILE_ROWS;
+        int64_t longest = packed.a ? GEMM_PACKED_K : GEMM_K_BLOCK;
+        int64_t n_blocks = is_lone || g->K == 0 ? 1 : ceil_div(g->K, longest);
         for (int64_t block = 0; block < n_blocks; block++) {
-            range k = {g->K * block / n_blocks, g->K * (block + 1) / n_blocks};
-            multiply_block(g, group, columns, k, is_lone ? NULL : scratch);
+            range k = part_of((range){0, g->K}, 1, block, n_blocks);
+            if (packed.a)
+                pack_a(packed.a, g, group, k);
+            multiply_block(g, group, columns, k, packed);
         }
     }
 }
@@ -271,8 +347,10 @@ static void gemm(ls_device *dev, const ls_gemm_args *a)
     if (a->M == 0 || a->N == 0)
         return;
     ls_pool *pool = a->M * a->N * a->K < GEMM_SERIAL_WORK ? NULL : dev->pool;
-    /* Columns by preference: then each part of B is read by one thread. */
-    if (balance(n_vectors, n_threads) + 0.05 >= balance(n_tiles, n_threads))
+    /* Columns by preference: then each part of B is read by one thread.  A transposed A, which is
+     * packed, is the larger part where it has more rows than there are columns. */
+    double for_columns = a->a_row == 1 && a->M > a->N ? -0.05 : 0.05;
+    if (balance(n_vectors, n_threads) + for_columns >= balance(n_tiles, n_threads))
         ls_parallel_for(pool, n_vectors, 1, multiply_columns, &job);
     else
         ls_parallel_for(pool, n_tiles, 1, multiply_rows, &job);

@@ -20,6 +20,7 @@ const ls_kernels ls_kernels_ref = {
     .attention = ls_ref_attention,
     .attention_bwd = ls_ref_attention_bwd,
     .softmax_stats = ls_ref_softmax_stats,
+    .softmax_probs = ls_ref_softmax_probs,
     .softmax_bwd = ls_ref_softmax_bwd,
     .adamw = ls_ref_adamw,
     .sum_squares = ls_ref_sum_squares,

@@ -24,6 +24,7 @@ void ls_ref_kv_store(ls_device *dev, const ls_kv_store_args *a);
 void ls_ref_attention(ls_device *dev, const ls_attention_args *a);
 void ls_ref_attention_bwd(ls_device *dev, const ls_attention_bwd_args *a);
 void ls_ref_softmax_stats(ls_device *dev, const ls_softmax_stats_args *a);
+void ls_ref_softmax_probs(ls_device *dev, const ls_softmax_probs_args *a);
 void ls_ref_softmax_bwd(ls_device *dev, const ls_softmax_bwd_args *a);
 void ls_ref_adamw(ls_device *dev, const ls_adamw_args *a);
 double ls_ref_sum_squares(ls_device *dev, const float *x, int64_t n, int64_t *n_bad);

@@ -30,6 +30,14 @@ void ls_ref_softmax_stats(ls_device *dev, const ls_softmax_stats_args *a)
     ls_count(dev, 0, (double)a->N * (2 * (double)a->V + (a->entropy ? 2 : 1)));
 }
 
+void ls_ref_softmax_probs(ls_device *dev, const ls_softmax_probs_args *a)
+{
+    for (int64_t i = 0; i < a->N; i++)
+        for (int64_t v = 0; v < a->V; v++)
+            a->p[i * a->V + v] = ls_expf(a->z[i * a->V + v] - a->lse[i]);
+    ls_count(dev, 0, (double)a->N * (2 * (double)a->V + 1));
+}
+
 /* G = g_logp[0] + g_logp[1] + ... in order.  For every v, with logp = z[v] - lse, p = exp(logp):
  *     t = -(G p)
  *     t = t - g_entropy (p (logp + H))      with an entropy gradient, where p > 0

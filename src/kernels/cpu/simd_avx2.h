@@ -52,6 +52,12 @@ LS_ALWAYS_INLINE void v_store_n(float *p, vf x, int64_t n)
     _mm256_maskstore_ps(p + 8, v_tail_mask(n, 8), x.b);
 }
 
+/* Copies n <= TILE_ROWS floats; may write up to 16. */
+LS_ALWAYS_INLINE void v_copy_tile_row(float *to, const float *from, int64_t n)
+{
+    _mm256_storeu_ps(to, _mm256_maskload_ps(from, v_tail_mask(n, 0)));
+}
+
 LS_ALWAYS_INLINE vf v_set1(float x)
 {
     __m256 v = _mm256_set1_ps(x);
@@ -144,6 +150,21 @@ LS_ALWAYS_INLINE vf v_add_exponent(vf x, vf n)
     __m256i b = _mm256_slli_epi32(_mm256_castps_si256(n.b), 23);
     return (vf){_mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x.a), a)),
                 _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x.b), b))};
+}
+
+LS_ALWAYS_INLINE void v_split_eight(__m256 *e, __m256 *m, __m256 x)
+{
+    const __m256i sqrt_half = _mm256_set1_epi32(0x3f3504f3), mask = _mm256_set1_epi32(0x007fffff);
+    __m256i d = _mm256_sub_epi32(_mm256_castps_si256(x), sqrt_half);
+    *e = _mm256_cvtepi32_ps(_mm256_srai_epi32(d, 23));
+    *m = _mm256_castsi256_ps(_mm256_add_epi32(_mm256_and_si256(d, mask), sqrt_half));
+}
+
+/* x = 2^e m with m in [sqrt(1/2), sqrt(2)), as ls_logf does it on the bits. */
+LS_ALWAYS_INLINE void v_split(vf *e, vf *m, vf x)
+{
+    v_split_eight(&e->a, &m->a, x.a);
+    v_split_eight(&e->b, &m->b, x.b);
 }
 
 /* The tree of a row sum from 8 lanes on: l + l+4, +2, +1. */

@@ -42,6 +42,11 @@ LS_ALWAYS_INLINE void v_store_n(float *p, vf x, int64_t n)
     _mm512_mask_storeu_ps(p, v_tail_mask(n), x);
 }
 
+LS_ALWAYS_INLINE void v_copy_tile_row(float *to, const float *from, int64_t n)
+{
+    _mm512_storeu_ps(to, _mm512_maskz_loadu_ps(v_tail_mask(n), from));
+}
+
 LS_ALWAYS_INLINE vf v_set1(float x)
 {
     return _mm512_set1_ps(x);
@@ -116,6 +121,14 @@ LS_ALWAYS_INLINE vf v_add_exponent(vf x, vf n)
 {
     __m512i shift = _mm512_slli_epi32(_mm512_castps_si512(n), 23);
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), shift));
+}
+
+LS_ALWAYS_INLINE void v_split(vf *e, vf *m, vf x)
+{
+    const __m512i sqrt_half = _mm512_set1_epi32(0x3f3504f3), mask = _mm512_set1_epi32(0x007fffff);
+    __m512i d = _mm512_sub_epi32(_mm512_castps_si512(x), sqrt_half);
+    *e = _mm512_cvtepi32_ps(_mm512_srai_epi32(d, 23));
+    *m = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_and_epi32(d, mask), sqrt_half));
 }
 
 LS_ALWAYS_INLINE float v_add_lanes(vf x)

@@ -38,6 +38,27 @@ static void softmax_stats(ls_device *dev, const ls_softmax_stats_args *a)
     ls_count(dev, 0, (double)a->N * (2 * (double)a->V + (a->entropy ? 2 : 1)));
 }
 
+static void softmax_probs_rows(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    const ls_softmax_probs_args *a = context;
+    for (int64_t i = begin; i < end; i++) {
+        const float *z = a->z + i * a->V;
+        float *p = a->p + i * a->V;
+        for (int64_t v = 0; v < a->V; v += 16) {
+            int64_t n = a->V - v;
+            store_upto(p + v, v_exp(v_sub(load_upto(z + v, n), v_set1(a->lse[i]))), n);
+        }
+    }
+}
+
+static void softmax_probs(ls_device *dev, const ls_softmax_probs_args *a)
+{
+    ls_softmax_probs_args args = *a;
+    ls_parallel_for(pool_for(dev, a->N * a->V), a->N, 1, softmax_probs_rows, &args);
+    ls_count(dev, 0, (double)a->N * (2 * (double)a->V + 1));
+}
+
 static void softmax_bwd_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;

@@ -18,6 +18,7 @@ const ls_kernels SIMD_TABLE = {
     .attention = attention,
     .attention_bwd = attention_bwd,
     .softmax_stats = softmax_stats,
+    .softmax_probs = softmax_probs,
     .softmax_bwd = softmax_bwd,
     .adamw = adamw,
     .sum_squares = sum_squares,

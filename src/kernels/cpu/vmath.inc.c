@@ -31,3 +31,28 @@ LS_ALWAYS_INLINE vf v_sigmoid(vf x)
     y = v_fma(v_mul(v_neg(lost), w), y, y);
     return v_nan_or(x, y);
 }
+
+LS_ALWAYS_INLINE vf v_log(vf x)
+{
+    vf e, m;
+    v_split(&e, &m, x);
+    vf f = v_sub(m, v_set1(1.0f)), z = v_mul(f, f);
+    vf p = v_set1(0x1.b0242ep-5f);
+    p = v_fma(p, f, v_set1(-0x1.be7a68p-4f));
+    p = v_fma(p, f, v_set1(0x1.f00f4p-4f));
+    p = v_fma(p, f, v_set1(-0x1.010122p-3f));
+    p = v_fma(p, f, v_set1(0x1.23036cp-3f));
+    p = v_fma(p, f, v_set1(-0x1.552f18p-3f));
+    p = v_fma(p, f, v_set1(0x1.99a54p-3f));
+    p = v_fma(p, f, v_set1(-0x1.00007p-2f));
+    p = v_fma(p, f, v_set1(0x1.555548p-2f));
+    vf y = v_mul(v_mul(f, z), p);
+    y = v_fma(e, v_set1(-0x1.05c61p-29f), y);
+    y = v_fma(v_set1(-0.5f), z, y);
+    y = v_add(f, y);
+    y = v_fma(e, v_set1(0x1.62e43p-1f), y);
+    y = v_if_greater(x, v_set1(0x1.fffffep127f), x, y);
+    y = v_if_greater(v_set1(0x1p-126f), x, v_set1(-INFINITY), y);
+    y = v_if_greater(v_set1(-0x1.fffffcp-127f), x, v_set1(NAN), y);
+    return v_nan_or(x, y);
+}

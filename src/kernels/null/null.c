@@ -72,6 +72,11 @@ static void softmax_stats(ls_device *dev, const ls_softmax_stats_args *a)
     ls_count(dev, 0, (double)a->N * (2 * (double)a->V + (a->entropy ? 2 : 1)));
 }
 
+static void softmax_probs(ls_device *dev, const ls_softmax_probs_args *a)
+{
+    ls_count(dev, 0, (double)a->N * (2 * (double)a->V + 1));
+}
+
 static void softmax_bwd(ls_device *dev, const ls_softmax_bwd_args *a)
 {
     ls_count(dev, 0, (double)a->N * (2 * (double)a->V + 2 * (double)a->K + (a->dentropy ? 3 : 1)));
@@ -122,6 +127,7 @@ const ls_kernels ls_kernels_null = {
     .attention = ls_count_attention,
     .attention_bwd = ls_count_attention_bwd,
     .softmax_stats = softmax_stats,
+    .softmax_probs = softmax_probs,
     .softmax_bwd = softmax_bwd,
     .adamw = adamw,
     .sum_squares = sum_squares,

@@ -7,7 +7,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/mem.h"
@@ -88,6 +90,34 @@ static void commit_ahead_leaves_no_growth_for_later(void **state)
     assert_int_equal(ls_memory_events(), events + 1);
     assert_int_equal(ls_arena_commit(&arena, 65 * MIB), LEASH_MEMORY);
     assert_non_null(strstr(leash_error(), "arena test"));
+    ls_arena_release(&arena);
+}
+
+/* Pages of the first `bytes` that have memory. */
+static size_t count_resident(const ls_arena *arena, size_t bytes)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), n = (bytes + page - 1) / page, n_resident = 0;
+    unsigned char *is_resident = calloc(n, 1);
+    assert_int_equal(mincore(arena->base, n * page, is_resident), 0);
+    for (size_t i = 0; i < n; i++)
+        n_resident += is_resident[i] & 1;
+    free(is_resident);
+    return n_resident;
+}
+
+static void committed_memory_is_there_and_keeps_its_content(void **state)
+{
+    (void)state;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = 5 * MIB + 1, n = (bytes + page - 1) / page;
+    ls_arena arena;
+    assert_int_equal(ls_arena_init(&arena, "test", 64 * MIB), LEASH_OK);
+    char *text = ls_arena_strdup(&arena, "text");
+    (void)ls_arena_alloc(&arena, 2 * MIB);
+    assert_true(count_resident(&arena, 2 * MIB) < 2 * MIB / page);
+    assert_int_equal(ls_arena_commit(&arena, bytes), LEASH_OK);
+    assert_int_equal(count_resident(&arena, bytes), n);
+    assert_int_equal(arena.committed, n * page);
+    assert_string_equal(text, "text");
     ls_arena_release(&arena);
 }
 
@@ -265,6 +295,7 @@ int main(void)
         cmocka_unit_test(lifetimes_nest_by_mark_and_rewind),
         cmocka_unit_test(zeroed_memory_is_zero_after_reuse),
         cmocka_unit_test(commit_ahead_leaves_no_growth_for_later),
+        cmocka_unit_test(committed_memory_is_there_and_keeps_its_content),
         cmocka_unit_test(a_reservation_that_is_too_large_is_an_error),
         cmocka_unit_test(a_dry_arena_measures_what_a_real_one_needs),
         cmocka_unit_test(dry_memory_can_be_written_and_is_zeroed_sparsely),

@@ -35,6 +35,21 @@ static void data_is_a_c_string_through_the_whole_life(void **state)
     assert_string_equal(s.data, "");
 }
 
+static void reserved_room_is_filled_without_an_allocation(void **state)
+{
+    (void)state;
+    ls_str s = LS_STR_INIT;
+    ls_str_append(&s, "ab");
+    ls_str_reserve(&s, 1000);
+    assert_string_equal(s.data, "ab");
+    uint64_t events = ls_memory_events();
+    for (int i = 0; i < 1000; i++)
+        ls_str_append_char(&s, 'c');
+    assert_int_equal(ls_memory_events(), events);
+    assert_int_equal(s.len, 1002);
+    ls_str_release(&s);
+}
+
 static void long_strings_grow_by_any_kind_of_append(void **state)
 {
     (void)state;
@@ -353,6 +368,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(utf8_is_told_from_other_bytes),
         cmocka_unit_test(data_is_a_c_string_through_the_whole_life),
+        cmocka_unit_test(reserved_room_is_filled_without_an_allocation),
         cmocka_unit_test(long_strings_grow_by_any_kind_of_append),
         cmocka_unit_test(a_string_can_be_appended_to_itself),
         cmocka_unit_test(steal_gives_the_bytes_away),

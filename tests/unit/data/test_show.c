@@ -56,13 +56,13 @@ static void trained_tokens_stand_in_marks(void **state)
 {
     (void)state;
     assert_shown(0, 2, false, 0,
-                 "row 0 (line 1): 8 tokens, 4 of prompt, 4 trained\n"
+                 "row 1 (line 1): 8 tokens, 4 of prompt, 4 trained\n"
                  "  1+1=[[a\\nb<|eos|>]]\n"
                  "  answer: 2\n"
-                 "row 1 (line 2): 7 tokens, 0 of prompt, 6 trained\n"
+                 "row 2 (line 2): 7 tokens, 0 of prompt, 6 trained\n"
                  "  \\xc3[[\\xa9\xe6\x97\xa5!<|eos|>]]\n");
     assert_shown(2, 99, false, 0,
-                 "row 2 (line 3): 18 tokens, 10 of prompt, 8 trained, truncated\n"
+                 "row 3 (line 3): 18 tokens, 10 of prompt, 8 trained, truncated\n"
                  "  0123456789[[01234567]]\n");
     assert_shown(3, 1, false, 0, "");
 }
@@ -71,7 +71,7 @@ static void colour_takes_the_place_of_marks_and_stops_at_line_ends(void **state)
 {
     (void)state;
     assert_shown(2, 1, true, 15,
-                 "row 2 (line 3): 18 tokens, 10 of prompt, 8 trained, truncated\n"
+                 "row 3 (line 3): 18 tokens, 10 of prompt, 8 trained, truncated\n"
                  "  0123456789\x1b[30;42m012\x1b[0m\n"
                  "  \x1b[30;42m34567\x1b[0m\n");
 }
@@ -80,7 +80,7 @@ static void lines_are_broken_at_the_width(void **state)
 {
     (void)state;
     assert_shown(2, 1, false, 13,
-                 "row 2 (line 3): 18 tokens, 10 of prompt, 8 trained, truncated\n"
+                 "row 3 (line 3): 18 tokens, 10 of prompt, 8 trained, truncated\n"
                  "  0123456789\n"
                  "  [[01234567\n"
                  "  ]]\n");

@@ -348,8 +348,7 @@ static void worked_steps_read_as_documented(void **state)
     expect_completion("steps=1,min_digits=2", "37+48=", "7+8=15 3+4+1=8\n#### 85");
     expect_completion("steps=1", "5+98=", "5+8=13 0+9+1=10\n#### 103");
     expect_completion("steps=1,operators=-,min_digits=2", "52-37=", "12-7=5 5-3-1=1\n#### 15");
-    expect_completion("steps=1,operators=-,min_digits=2",
-                      "37-52=", "- 12-7=5 5-3-1=1\n#### -15");
+    expect_completion("steps=1,operators=-,min_digits=2", "37-52=", "- 12-7=5 5-3-1=1\n#### -15");
     expect_completion("steps=1,operators=-", "40-0=", "0-0=0 4-0=4\n#### 40");
     expect_completion("steps=1,operators=*,min_digits=2",
                       "37*48=", "37*8=296 37*40=1480 296+1480=1776\n#### 1776");

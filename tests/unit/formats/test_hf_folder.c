@@ -1,4 +1,5 @@
-/* Hugging Face folders: what is saved is loaded again, and folders that do not fit are refused with every difference named. */
+/* Hugging Face folders: what is saved is loaded again, and folders that do not fit are refused with
+ * every difference named. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

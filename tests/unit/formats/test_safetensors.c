@@ -1,4 +1,5 @@
-/* safetensors: the published example byte for byte, what must be refused, conversions, and damaged files. */
+/* safetensors: the published example byte for byte, what must be refused, conversions, and damaged
+ * files. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -257,7 +258,8 @@ static void other_types_convert_to_float(void **state)
     assert_non_null(strstr(leash_error(), "'i' is stored as I64"));
 }
 
-/* Every truncation is refused; every flip of one bit is refused or read, never followed out of the file. */
+/* Every truncation is refused; every flip of one bit is refused or read, never followed out of the
+ * file. */
 static void damaged_files_never_crash(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* The Llama family as a whole: its gradients against central differences of the paper's formulas written in double. */
+/* The Llama family as a whole: its gradients against central differences of the paper's formulas
+ * written in double. */
 #include <math.h>
 #include <stdio.h>
 #include "model_fixture.h"

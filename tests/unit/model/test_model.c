@@ -1,4 +1,5 @@
-/* Models as buffers: initialisation, leaves, cuts, recomputation, memory.  What is compared here is compared bit for bit. */
+/* Models as buffers: initialisation, leaves, cuts, recomputation, memory.  What is compared here is
+ * compared bit for bit. */
 #include <math.h>
 #include "model_fixture.h"
 #include "base/rng.h"
@@ -127,7 +128,8 @@ static void gradients_do_not_depend_on_threads_tables_or_recomputation(void **st
     fixture_close(&plain);
 }
 
-/* Four leaves in one model, and two models ("ranks") of two leaves each whose folded gradients are added. */
+/* Four leaves in one model, and two models ("ranks") of two leaves each whose folded gradients are
+ * added. */
 static void leaves_spread_over_ranks_fold_to_the_same_bits(void **state)
 {
     (void)state;

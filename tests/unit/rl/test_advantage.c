@@ -4,11 +4,13 @@
 #include <string.h>
 #include "base/rng.h"
 #include "rl/advantage.h"
+#include "rl/kl.h"
 
 #define MOST 128
 #define PRINTED 1e-11
 
 static const int32_t one_group[MOST];
+static const int64_t lengths_3_2_4_1[] = {0, 3, 5, 9, 10};
 
 static ls_reward_batch batch_of(const double *reward, const int32_t *group, int64_t n,
                                 int64_t n_groups)
@@ -20,7 +22,7 @@ static leash_status compute(double *a, const char *name, double std_epsilon,
                             const ls_reward_batch *batch)
 {
     ls_group_stats groups[MOST];
-    ls_advantage_options options = {.std_epsilon = std_epsilon};
+    ls_advantage_options options = {.std_epsilon = std_epsilon, .quantile = 0.4};
     LS_TRY(ls_group_stats_compute(groups, batch));
     return ls_advantage_compute(a, ls_advantage_find(name), &options, batch, groups);
 }
@@ -51,6 +53,127 @@ static void estimators_have_their_published_rows(void **state)
     assert_row("batch-std", 1e-4, reward, 4, trl);
     assert_row("batch-mean", 1e-4, reward, 4, centred);
     assert_row("none", 1e-4, reward, 4, reward);
+}
+
+static void tv_adv_of_the_relatives_has_its_published_rows(void **state)
+{
+    (void)state;
+    static const double reward[] = {1, 0, 0, 0}, ten[] = {0, 0, 1, 0, 0, 0, 1, 0, 0, 0};
+    static const double success[] = {3, -1, -1, -1}, best[] = {1, 0, 0, 0};
+    static const double by_length[] = {0.7, -0.3, -0.3, -0.3};
+    static const double whitened[] = {1.44913764357, -0.6210589901, -0.6210589901, -0.6210589901};
+    double a[10];
+    assert_row("maxrl", 1e-4, reward, 4, success);
+    assert_row("pass-at-k", 1e-4, reward, 4, best);
+    ls_reward_batch batch = batch_of(reward, one_group, 4, 1);
+    batch.seq_start = lengths_3_2_4_1;
+    assert_int_equal(compute(a, "opo", 1e-4, &batch), LEASH_OK);
+    for (int i = 0; i < 4; i++)
+        assert_close(a[i], by_length[i], PRINTED);
+    assert_int_equal(compute(a, "reinforce-pp-baseline", 1e-4, &batch), LEASH_OK);
+    for (int i = 0; i < 4; i++)
+        assert_close(a[i], whitened[i], PRINTED);
+    /* Pass rate 0.2 <= 1 - 0.4: the baseline is 0, failures have no advantage. */
+    batch = batch_of(ten, one_group, 10, 1);
+    assert_int_equal(compute(a, "quantile", 0, &batch), LEASH_OK);
+    assert_true(a[0] == 0 && a[9] == 0);
+    assert_close(a[2], 1 / sqrt(1.6 / 9), 1e-12);
+}
+
+static void tv_reinforce_pp_charges_the_kl_where_it_arises(void **state)
+{
+    (void)state;
+    static const double whitened[] = {1.44705512337,   1.44912678425,   1.45119844513,
+                                      -0.620462432999, -0.618390772121, -0.624605754755,
+                                      -0.622534093877, -0.624605754755, -0.624605754755,
+                                      -0.612175789486};
+    static const float old_logp[] = {-1.0f, -0.5f, -2.0f, -0.8f, -1.2f,
+                                     -0.3f, -0.9f, -1.5f, -0.2f, -2.5f};
+    static const float ref_logp[] = {-1.1f, -0.6f, -1.9f, -0.9f, -1.0f,
+                                     -0.4f, -0.8f, -1.5f, -0.3f, -2.0f};
+    double reward[] = {1, 0, 0, 0}, cost[10], a[4];
+    float tokens[10];
+    leash_streams streams = {.n_tokens = 10,
+                             .n_seqs = 4,
+                             .seq_start = lengths_3_2_4_1,
+                             .old_logp = old_logp,
+                             .ref_logp = ref_logp};
+    ls_kl_shape_rewards(reward, cost, &streams, NULL, 0.01);
+    assert_close(reward[0], 0.999, 1e-8);
+    ls_reward_batch batch = batch_of(reward, one_group, 4, 1);
+    batch.seq_start = lengths_3_2_4_1;
+    batch.token_cost = cost;
+    assert_int_equal(compute(a, "reinforce-pp", 1e-4, &batch), LEASH_OK);
+    ls_advantage_options options = LS_ADVANTAGE_OPTIONS_INIT;
+    ls_advantage_tokens(tokens, a, &ls_advantage_reinforce_pp, &options, &batch);
+    for (int t = 0; t < 10; t++)
+        assert_close((double)tokens[t], whitened[t], 1e-6); /* log-probabilities are floats */
+    for (int i = 0; i < 4; i++)
+        assert_true((float)a[i] == tokens[lengths_3_2_4_1[i]]);
+    reward[1] = NAN;
+    ls_advantage_tokens(tokens, a, &ls_advantage_reinforce_pp, &options, &batch);
+    assert_true(tokens[3] == 0 && tokens[4] == 0 && tokens[2] > 0);
+}
+
+static void whitened_tokens_have_mean_0_and_variance_1(void **state)
+{
+    (void)state;
+    static const double reward[] = {1, 0, 0, 0.25};
+    static const char *const names[] = {"reinforce-pp", "reinforce-pp-baseline"};
+    ls_reward_batch batch = batch_of(reward, one_group, 4, 1);
+    batch.seq_start = lengths_3_2_4_1;
+    for (size_t e = 0; e < LS_COUNT(names); e++) {
+        double a[4], sum = 0, squares = 0;
+        assert_int_equal(compute(a, names[e], 0, &batch), LEASH_OK);
+        for (int64_t i = 0; i < 4; i++) {
+            double n = (double)ls_reward_batch_length(&batch, i);
+            sum += n * a[i];
+            squares += n * a[i] * a[i];
+        }
+        assert_close(sum, 0, 1e-13);
+        assert_close(squares, 9, 1e-13);
+    }
+}
+
+static void a_quantile_baseline_teaches_hard_groups_by_successes_and_easy_ones_by_failures(
+    void **state)
+{
+    (void)state;
+    for (int n_correct = 1; n_correct < 10; n_correct++) {
+        double reward[10] = {0}, a[10];
+        for (int i = 0; i < n_correct; i++)
+            reward[i] = 1;
+        ls_reward_batch batch = batch_of(reward, one_group, 10, 1);
+        assert_int_equal(compute(a, "quantile", 1e-4, &batch), LEASH_OK);
+        bool is_hard = n_correct <= 6; /* p <= 1 - 0.4 */
+        assert_true(is_hard ? a[0] > 0 && a[9] == 0 : a[0] == 0 && a[9] < 0);
+    }
+}
+
+static void two_equal_winners_teach_nothing_under_pass_at_k(void **state)
+{
+    (void)state;
+    static const double reward[] = {1, 0, 1, 0.5, 3, 1.5, NAN, 0};
+    static const int32_t group[] = {0, 0, 0, 0, 1, 1, 1, 1};
+    static const double expected[] = {0, 0, 0, 0, 1.5, 0, 0, 0};
+    double a[8];
+    ls_reward_batch batch = batch_of(reward, group, 8, 2);
+    assert_int_equal(compute(a, "pass-at-k", 1e-4, &batch), LEASH_OK);
+    for (int i = 0; i < 8; i++)
+        assert_true(a[i] == expected[i]);
+}
+
+static void maxrl_weighs_a_success_by_its_rarity(void **state)
+{
+    (void)state;
+    static const double reward[] = {1, 0, 0, 0, 1, 1, 1, 0, -1, 0, 0, 0};
+    static const int32_t group[] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2};
+    double a[12];
+    ls_reward_batch batch = batch_of(reward, group, 12, 3);
+    assert_int_equal(compute(a, "maxrl", 1e-4, &batch), LEASH_OK);
+    assert_close(a[0], 3, 0);
+    assert_close(a[4], 1.0 / 3, 1e-15);
+    assert_true(a[8] == 0 && a[9] == 0);
 }
 
 static void multi_reward_sums_have_their_published_rows(void **state)
@@ -164,8 +287,9 @@ static void a_constant_added_to_all_rewards_changes_nothing(void **state)
 {
     (void)state;
     for (int64_t e = 0; e < ls_n_advantages; e++) {
-        if (strcmp(ls_advantages[e]->name, "none") == 0)
-            continue;
+        const char *name = ls_advantages[e]->name;
+        if (strcmp(name, "none") == 0 || strcmp(name, "maxrl") == 0)
+            continue; /* they measure from 0 */
         double reward[40], a[40], b[40];
         int32_t group[40];
         fill_groups(reward, group, 1);
@@ -184,7 +308,11 @@ static void a_scaled_reward_scales_centred_advantages_and_leaves_z_scores(void *
     (void)state;
     for (int64_t e = 0; e < ls_n_advantages; e++) {
         const char *name = ls_advantages[e]->name;
-        bool is_normalised = strcmp(name, "grpo") == 0 || strcmp(name, "batch-std") == 0;
+        static const char *const normalised[] = {
+            "grpo", "batch-std", "maxrl", "reinforce-pp", "reinforce-pp-baseline", "quantile"};
+        bool is_normalised = false;
+        for (size_t k = 0; k < LS_COUNT(normalised); k++)
+            is_normalised = is_normalised || strcmp(name, normalised[k]) == 0;
         double reward[40], a[40], b[40];
         int32_t group[40];
         fill_groups(reward, group, 2);
@@ -361,6 +489,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(estimators_have_their_published_rows),
+        cmocka_unit_test(tv_adv_of_the_relatives_has_its_published_rows),
+        cmocka_unit_test(tv_reinforce_pp_charges_the_kl_where_it_arises),
+        cmocka_unit_test(whitened_tokens_have_mean_0_and_variance_1),
+        cmocka_unit_test(
+            a_quantile_baseline_teaches_hard_groups_by_successes_and_easy_ones_by_failures),
+        cmocka_unit_test(two_equal_winners_teach_nothing_under_pass_at_k),
+        cmocka_unit_test(maxrl_weighs_a_success_by_its_rarity),
         cmocka_unit_test(multi_reward_sums_have_their_published_rows),
         cmocka_unit_test(a_small_real_spread_has_full_size_under_grpo),
         cmocka_unit_test(equal_rewards_give_exactly_0_under_any_group_baseline),

@@ -229,10 +229,10 @@ static void only_sequence_level_wirings_have_the_gradient_of_the_sequence_kl(voi
                                  .seq_start = start,
                                  .old_logp = old_logp,
                                  .ref_logp = ref_logp};
-        double reward = 0, k1;
-        ls_kl_shape_rewards(&reward, &k1, &streams, NULL, 1.0);
-        assert_close(reward, -k1, 0);
-        kl += p * k1;
+        double reward = 0, cost[2];
+        ls_kl_shape_rewards(&reward, cost, &streams, NULL, 1.0);
+        assert_close(reward, -(cost[0] + cost[1]), 0);
+        kl += p * -reward;
         double c1 = ls_kl_estimate(LS_KL_K2, d1).slope, c2 = ls_kl_estimate(LS_KL_K2, d2).slope;
         double c = ls_kl_estimate(LS_KL_K2, d1 + d2).slope;
         add_score(in_reward, &t, 0, y1, p * -reward);
@@ -257,13 +257,13 @@ static void shaping_leaves_masked_tokens_out_and_counts_clamped_ones(void **stat
     static const int64_t start[] = {10, 12, 12, 14}; /* a view that does not begin at 0 */
     static const float old_logp[] = {-1, -2, -3, -4}, ref_logp[] = {-1.5f, NAN, -INFINITY, -3};
     static const uint8_t mask[] = {1, 0, 1, 1};
-    double reward[] = {1, 2, 3}, k1[3];
+    double reward[] = {1, 2, 3}, cost[4];
     leash_streams streams = {
         .n_tokens = 4, .n_seqs = 3, .seq_start = start, .old_logp = old_logp, .ref_logp = ref_logp};
-    assert_int_equal(ls_kl_shape_rewards(reward, k1, &streams, mask, 0.1), 1);
-    assert_close(k1[0], 0.5, 0);
-    assert_close(k1[1], 0.0, 0);
-    assert_close(k1[2], 19.0, 0);
+    assert_int_equal(ls_kl_shape_rewards(reward, cost, &streams, mask, 0.1), 1);
+    assert_close(cost[0], 0.05, 1e-15);
+    assert_close(cost[1], 0.0, 0);
+    assert_close(cost[2] + cost[3], 1.9, 1e-15);
     assert_close(reward[0], 0.95, 1e-15);
     assert_close(reward[1], 2.0, 0);
     assert_close(reward[2], 1.1, 1e-15);

@@ -13,7 +13,7 @@
 
 #define MOST_V 512
 
-static float scratch[MOST_V];
+static float probs[MOST_V];
 static int32_t scratch_ids[MOST_V];
 
 static const ls_sampling_options plain = {.temperature = 1.0, .top_p = 1.0};
@@ -39,7 +39,9 @@ static void logits_of(float *z, const double *p, int64_t V)
 static int32_t sample_at(const float *z, float lse, int64_t V, ls_sampling_options options,
                          double u, float *log_kept)
 {
-    return ls_sample_token(z, lse, V, &options, u, log_kept, scratch, scratch_ids);
+    for (int64_t v = 0; v < V; v++)
+        probs[v] = ls_expf(z[v] - lse);
+    return ls_sample_token(z, probs, V, &options, u, log_kept, scratch_ids);
 }
 
 /* Ids drawn at (i + 1/2) / n name the kept set: 1 for each id that was drawn. */

@@ -1,10 +1,9 @@
 /* The peak loop in avx2 registers. */
 #include "kernels/cpu/simd_avx2.h"
 
-#include "peak.h"
-#include "peak.inc.c"
+#include "kernels/cpu/peak.inc.c"
 
-double ls_peak_avx2(int64_t rounds)
+double ls_cpu_peak_avx2(int64_t rounds)
 {
     return run_chains(rounds);
 }
