@@ -3,12 +3,15 @@
 # The list stands on the command line so that a file that is gone runs the script again.
 # The text of a file becomes an array with a string a line, its name and its first comment line become name and help.  The
 # header is for src/config/recipes.c alone.
+# Sorted by name, which the extension would disturb where one name begins with another.
+list(TRANSFORM INPUTS REPLACE "\\.yaml$" "")
 list(SORT INPUTS)
 set(arrays "")
 set(rows "")
 set(n 0)
-foreach(input IN LISTS INPUTS)
-  get_filename_component(name ${input} NAME_WE)
+foreach(stem IN LISTS INPUTS)
+  set(input ${stem}.yaml)
+  get_filename_component(name ${stem} NAME)
   file(READ ${input} text)
   if(NOT text MATCHES "^# +([^\n]+)\n")
     message(FATAL_ERROR "${input}:1: expected a comment that says what the recipe is")

@@ -73,15 +73,19 @@ static leash_status load_problems(ls_dataset *out, const leash_settings *s,
 {
     const ls_run_options *o = &s->options;
     ls_data_options data = o->data;
+    if (o->eval.eval_dataset[0]) {
+        data.dataset = o->eval.eval_dataset;
+        data.task = data.task_args = "";
+    }
     if (!data.dataset[0] == !data.task[0])
         return ls_fail(LEASH_USAGE,
                        "give one of --dataset (a JSONL file with prompt and answer) and --task");
     data.packing = data.shuffle_dataset = false;
-    if (data.task[0]) {
+    if (!ls_config_is_set(s->config, "dataset_num_rows") &&
+        (data.task[0] || ls_config_is_set(s->config, "eval_num_rows")))
         data.dataset_num_rows = o->eval.eval_num_rows;
-        if (!ls_config_is_set(s->config, "dataset_split"))
-            data.split = "test";
-    }
+    if (data.task[0] && !ls_config_is_set(s->config, "dataset_split"))
+        data.split = "test";
     return ls_dataset_load(out, &data, tokenizer, true, (uint64_t)o->train.seed);
 }
 
@@ -135,6 +139,10 @@ leash_status leash_eval(leash_eval_report *report, char **text, char **json,
 {
     static const leash_events none = {0};
     LS_TRY(ls_settings_derive(settings, "eval"));
+    if (ls_config_is_set(settings->config, "temperature") &&
+        !ls_config_is_set(settings->config, "eval_temperature"))
+        return ls_fail(LEASH_USAGE, "temperature belongs to training and generate: set "
+                                    "eval_temperature for evaluations");
     ls_session session;
     LS_TRY(ls_session_open(&session, settings));
     leash_status status = run(report, text, json, settings, events ? events : &none, &session);

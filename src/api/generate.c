@@ -28,7 +28,8 @@ static void emit(const ls_completion *c, const char *prompt, const ls_tokenizer 
     for (int32_t t = 0; t < c->n_tokens; t++)
         ls_str_appendf(&line, "%s%s", t ? ", " : "", ls_format_double(number, (double)c->logp[t]));
     ls_str_append(&line, "]}");
-    events->on_row(events->user, line.data);
+    if (events->on_row)
+        events->on_row(events->user, line.data);
     ls_str_release(&line);
     ls_str_release(&text);
 }
@@ -106,7 +107,9 @@ static leash_status run_prompt(ls_session *session, const leash_settings *settin
 leash_status leash_generate(leash_settings *settings, const char *prompt,
                             const leash_events *events)
 {
+    static const leash_events none = {0};
     const ls_data_options *data = &settings->options.data;
+    events = events ? events : &none;
     LS_TRY(ls_settings_derive(settings, "generate"));
     if (!prompt && !data->dataset[0] && !data->task[0])
         return ls_fail(LEASH_USAGE, "nothing to complete: give --prompt TEXT, --dataset a JSONL "

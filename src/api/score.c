@@ -32,7 +32,8 @@ static void emit(const ls_sequences *s, int64_t i, const ls_example *example,
     ls_str_appendf(&line, "], \"sum\": %s", ls_format_double(number, sum));
     ls_str_appendf(&line, ", \"mean\": %s}",
                    ls_format_double(number, end > first ? sum / (double)(end - first) : 0));
-    events->on_row(events->user, line.data);
+    if (events->on_row)
+        events->on_row(events->user, line.data);
     ls_str_release(&line);
 }
 
@@ -64,6 +65,8 @@ static leash_status score_rows(ls_session *session, const leash_settings *settin
 
 leash_status leash_score(leash_settings *settings, const leash_events *events)
 {
+    static const leash_events none = {0};
+    events = events ? events : &none;
     const ls_run_options *o = &settings->options;
     LS_TRY(ls_settings_derive(settings, "score"));
     if (!o->data.dataset[0] == !o->data.task[0])
@@ -80,11 +83,11 @@ leash_status leash_score(leash_settings *settings, const leash_events *events)
     leash_status status =
         ls_dataset_load(&set, &data, session.source.tokenizer, false, (uint64_t)o->train.seed);
     if (status == LEASH_OK) {
-        if (set.max_tokens > session.source.config.max_position_embeddings)
+        if (set.max_tokens > ls_model_context(&session.source.config))
             status = ls_fail(LEASH_DATA,
                              "%s: the longest row has %d tokens, the model's context is %lld",
                              set.name, (int)set.max_tokens,
-                             (long long)session.source.config.max_position_embeddings);
+                             (long long)ls_model_context(&session.source.config));
         else
             status = score_rows(&session, settings, &set, events);
         ls_dataset_release(&set);

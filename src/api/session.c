@@ -11,7 +11,7 @@ static leash_status open_all(ls_session *s, const leash_settings *settings)
     LS_TRY(ls_arena_init(&s->run, "run", 0));
     LS_TRY(ls_arena_init(&s->work, "work", 0));
     LS_TRY(ls_device_open(&s->dev, &o->system, false));
-    LS_TRY(ls_model_source_open(&s->source, o->model.model, o));
+    LS_TRY(ls_model_source_open(&s->source, "model", o->model.model, o));
     return ls_model_source_make(&s->model, &s->source, &s->dev, &s->run, LS_MODEL_FROZEN, 1,
                                 (uint64_t)o->train.seed);
 }
@@ -28,7 +28,7 @@ leash_status ls_session_open(ls_session *s, const leash_settings *settings)
 leash_status ls_session_open_engine(ls_session *s, const leash_settings *settings,
                                     int64_t max_length)
 {
-    int64_t limit = s->source.config.max_position_embeddings;
+    int64_t limit = ls_model_context(&s->source.config);
     if (max_length > limit)
         return ls_fail(LEASH_USAGE,
                        "prompts and completions of up to %lld tokens do not fit the model's "

@@ -16,7 +16,7 @@ static leash_status open_tokenizer(ls_model_source *source, const leash_settings
 {
     /* rows can be looked at without a model: then as the tiny shape would see them */
     const char *model = settings->options.model.model;
-    return ls_model_source_open(source, model[0] ? model : "tiny", &settings->options);
+    return ls_model_source_open(source, "model", model[0] ? model : "tiny", &settings->options);
 }
 
 static leash_status show(const leash_settings *settings, const look *l)

@@ -32,40 +32,43 @@ void ls_progress_start(ls_progress *p, const char *label, bool counts_steps, int
     p->is_terminal =
         isatty(STDERR_FILENO) && terminal && terminal[0] && strcmp(terminal, "dumb") != 0;
     p->counts_steps = counts_steps;
+    p->started = ls_clock_seconds();
+    p->first_step = -1;
     p->every = every;
     snprintf(p->label, sizeof p->label, "%s", label);
     current = p;
 }
 
-/* The pace counts from the first report: loading and a resumed part are no steps. */
-static void begin(ls_progress *p, int64_t step)
+/* The pace counts from the end of the first step: loading, and what is done once, are no pace. */
+static void count_from(ls_progress *p, int64_t step)
 {
-    if (p->started > 0)
+    if (p->first_step >= 0)
         return;
-    p->started = ls_clock_seconds();
+    p->counted_from = ls_clock_seconds();
     p->first_step = step;
 }
 
-/* "12/60  1.3 s/step  1m 02s left", each padded so that the rest of the line stands still. */
+/* "12/60   1.3 s/step  1m 02s left" or "12/60   4.2/s     12s left", each padded so that the rest of the line stands still. */
 static int format_pace(const ls_progress *p, char *out, size_t size, int64_t step, int64_t n_steps)
 {
     char total[24], left[32];
     int width = snprintf(total, sizeof total, "%lld", (long long)n_steps);
     int n = p->counts_steps ? snprintf(out, size, "%*lld/%s", width, (long long)step, total)
                             : snprintf(out, size, "%3lld%%", (long long)step);
-    double elapsed = ls_clock_seconds() - p->started, done = (double)(step - p->first_step);
-    if (done <= 0 || elapsed <= 0)
+    double now = ls_clock_seconds(), elapsed = now - p->counted_from;
+    double done = p->first_step < 0 ? 0 : (double)(step - p->first_step);
+    bool has_pace = done > 0 && elapsed > 0, is_over = step >= n_steps;
+    if (has_pace && p->counts_steps)
+        n += snprintf(out + n, size - (size_t)n, done >= elapsed ? "  %5.1f/s" : "  %4.1f s/step",
+                      done >= elapsed ? done / elapsed : elapsed / done);
+    if (!has_pace && !is_over)
         return n;
-    if (p->counts_steps)
-        n += snprintf(out + n, size - (size_t)n, "  %5.1f %s", fmax(done / elapsed, elapsed / done),
-                      done >= elapsed ? "step/s" : "s/step");
-    double seconds = step < n_steps ? elapsed / done * (double)(n_steps - step) : elapsed;
+    double seconds = is_over ? now - p->started : elapsed / done * (double)(n_steps - step);
     if (seconds < 59.5)
-        snprintf(left, sizeof left, "%.0fs", seconds);
+        snprintf(left, sizeof left, "%.0fs", is_over ? seconds : ceil(seconds));
     else
         ls_format_seconds(left, seconds);
-    return n + snprintf(out + n, size - (size_t)n, "  %7s %s", left,
-                        step < n_steps ? "left" : "in all");
+    return n + snprintf(out + n, size - (size_t)n, "  %6s %s", left, is_over ? "in all" : "left");
 }
 
 /* Takes the last figure off a note. */
@@ -81,13 +84,13 @@ static void draw_line(ls_progress *p, int64_t step, int64_t n_steps, const char 
     char pace[96];
     int n_pace = format_pace(p, pace, sizeof pace, step, n_steps), n_note = (int)strlen(note);
     /* the last column stays empty: some terminals wrap when it is written */
-    int room = terminal_columns() - 1 - (int)strlen(p->label) - 2 - n_pace - 2;
+    int room = terminal_columns() - 1 - (int)strlen(p->label) - 1 - n_pace - 2;
     while (n_note > 0 && room - 2 - n_note < LEAST_CELLS)
         n_note = shorten(note, n_note);
     int cells = room - (n_note ? 2 + n_note : 0);
     cells = cells > MOST_CELLS ? MOST_CELLS : cells < LEAST_CELLS ? 0 : cells;
     bool is_utf8 = ls_locale_is_utf8();
-    int at = snprintf(p->line, sizeof p->line, "%s  ", p->label);
+    int at = snprintf(p->line, sizeof p->line, "%s ", p->label);
     for (int64_t i = 0; i < cells; i++) {
         bool is_done = n_steps > 0 && (i + 1) * n_steps <= step * cells;
         at += snprintf(p->line + at, sizeof p->line - (size_t)at, "%s",
@@ -106,7 +109,8 @@ void ls_progress_draw(ls_progress *p, int64_t step, int64_t n_steps, const char 
                       double share)
 {
     double now = ls_clock_seconds();
-    begin(p, step);
+    if (!p->counts_steps)
+        count_from(p, step);
     if (!p->is_terminal || now - p->last_shown < REDRAW_SECONDS)
         return;
     p->last_shown = now;
@@ -119,7 +123,7 @@ void ls_progress_draw(ls_progress *p, int64_t step, int64_t n_steps, const char 
 void ls_progress_step(ls_progress *p, int64_t step, int64_t n_steps, const char *note)
 {
     double now = ls_clock_seconds();
-    begin(p, step);
+    count_from(p, step);
     snprintf(p->note, sizeof p->note, "%s", note);
     bool is_due = p->is_terminal ? now - p->last_shown >= REDRAW_SECONDS
                   : p->every > 0 ? step % p->every == 0

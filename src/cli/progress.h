@@ -1,7 +1,7 @@
 /* How far the work is, on stderr: one line that is redrawn on a terminal, plain lines elsewhere
  * (and where TERM is unset or dumb).
  *
- *     grpo  ━━━━━───  12/60  1.3 s/step  1m 02s left  reward 0.312  kl 0.004  acc 45.0%
+ *     grpo ━━━━━───  12/60  1.3 s/step  1m 02s left  reward 0.312  kl 0.004  acc 45.0%
  *
  * The line never wraps: the bar takes the room that is left, up to 20 cells, and figures at the end
  * are left out until it has 6.  It has no colours.  Plain lines come at most once a second unless
@@ -15,9 +15,8 @@
 typedef struct ls_progress {
     bool is_terminal, is_drawn;
     bool counts_steps; /* false: percent of one piece of work */
-    double started;    /* 0: nothing was reported yet         */
-    double last_shown;
-    int64_t first_step; /* of this process: a resumed run starts later */
+    double started, counted_from, last_shown;
+    int64_t first_step; /* that this process finished; the pace counts from it, -1: none yet */
     int64_t every;      /* plain lines: steps between them; 0: about one a second */
     char label[32];
     char note[160]; /* figures of the last step, joined by two blanks, the most important first */

@@ -9,6 +9,7 @@
 #define RIGHT 8.0
 #define TOP 18.0
 #define BOTTOM 22.0
+#define MOST_TICKS 12
 
 typedef struct frame { /* data ranges and the mapping to the picture */
     double x0, x1, y0, y1;
@@ -78,7 +79,9 @@ static void append_value(ls_str *out, double value, const ls_chart *chart)
 static void draw_axes(ls_str *out, const ls_chart *chart, const frame *f)
 {
     double step = tick_step(f->y1 - f->y0);
-    for (double y = ceil(f->y0 / step - 1e-9) * step; y <= f->y1 + step * 1e-6; y += step) {
+    double first = ceil(f->y0 / step - 1e-9) * step;
+    for (int i = 0; i < MOST_TICKS && first + i * step <= f->y1 + step * 1e-6; i++) {
+        double y = first + i * step;
         double at = map_y(f, y);
         ls_str_appendf(out,
                        "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>",

@@ -85,15 +85,16 @@ static void judge_problem(judged *j, ls_eval_result *out, const ls_eval_request 
         double *score = &out->strict_score[p * r->n_samples + k];
         (void)ls_reward_total(strict, r->rewards, &input, LS_STRICT);
         (void)ls_reward_total(lenient, r->rewards, &input, LS_LENIENT);
-        j->verdicts[k] = strict[0];
-        *score = strict[0].kind == LS_VERDICT_CANNOT_JUDGE ? NAN : strict[0].kind == LS_VERDICT_OK;
+        ls_verdict_kind kind = strict[r->rewards->main].kind;
+        j->verdicts[k] = strict[r->rewards->main];
+        *score = kind == LS_VERDICT_CANNOT_JUDGE ? NAN : kind == LS_VERDICT_OK;
         if (isnan(*score)) {
             out->n_cannot_judge++;
             continue;
         }
         j->n++;
-        j->n_strict += strict[0].kind == LS_VERDICT_OK;
-        j->n_lenient += lenient[0].kind == LS_VERDICT_OK;
+        j->n_strict += kind == LS_VERDICT_OK;
+        j->n_lenient += lenient[r->rewards->main].kind == LS_VERDICT_OK;
         vote(j, &j->verdicts[k]);
     }
 }
@@ -117,6 +118,7 @@ static leash_status add_problem(ls_eval_result *out, const judged *j, double *st
         LS_TRY(ls_maj_at_k(&majority, j->count, j->n_classes, j->n_unparsed, j->correct_class,
                            out->k[i]));
         out->maj_at_k[i] += majority;
+        out->n_at_k[i]++;
     }
     return LEASH_OK;
 }
@@ -179,6 +181,11 @@ leash_status ls_evaluate(ls_eval_result *out, const ls_eval_request *r)
 {
     memset(out, 0, sizeof *out);
     int64_t n = r->problems->n_rows, n_samples = r->n_samples;
+    if (n_samples > 1 && r->sampling.temperature <= 0)
+        return ls_fail(LEASH_USAGE,
+                       "eval_samples = %lld completions of a greedy policy are equal: set "
+                       "eval_temperature above 0, or eval_samples to 1",
+                       (long long)n_samples);
     out->n_problems = n;
     out->n_samples = n_samples;
     for (int64_t k = 1; k <= n_samples && out->n_k < LS_EVAL_K_MAX; k *= 2)
@@ -189,18 +196,22 @@ leash_status ls_evaluate(ls_eval_result *out, const ls_eval_request *r)
     LS_TRY(sample(out, r, a.prompts));
     ls_str text = LS_STR_INIT;
     leash_status status = LEASH_OK;
-    int64_t n_judged_problems = 0;
     for (int64_t p = 0; p < n && status == LEASH_OK; p++) {
         judge_problem(j, out, r, p, &text);
         status = add_problem(out, j, &a.strict_share[p], &a.lenient_share[p]);
-        n_judged_problems += j->n > 0;
     }
     ls_str_release(&text);
     LS_TRY(status);
+    if (out->n_judged == 0)
+        return ls_fail(LEASH_DATA,
+                       "%s: none of %lld completions could be judged by %s: rows need an answer "
+                       "that it can read",
+                       r->problems->name, (long long)out->n_cannot_judge,
+                       r->rewards->reward[r->rewards->main]->name);
     for (int64_t i = 0; i < out->n_k; i++) {
-        out->pass_at_k[i] /= (double)n_judged_problems;
-        out->pass_at_k_lenient[i] /= (double)n_judged_problems;
-        out->maj_at_k[i] /= (double)n_judged_problems;
+        out->pass_at_k[i] /= (double)out->n_at_k[i];
+        out->pass_at_k_lenient[i] /= (double)out->n_at_k[i];
+        out->maj_at_k[i] /= (double)out->n_at_k[i];
     }
     out->no_answer /= (double)out->n_judged;
     out->strict = accuracy_interval(a.strict_share, n, n_samples, r->seed);
@@ -234,6 +245,12 @@ void ls_eval_print(const ls_eval_result *r, ls_str *out)
                    r->seconds > 0 ? (double)r->n_tokens / r->seconds : 0);
 }
 
+/* A JSON number, null when there is none. */
+static const char *json_number(char buffer[32], double value)
+{
+    return isfinite(value) ? ls_format_double(buffer, value) : "null";
+}
+
 static void append_series(ls_str *out, const char *name, const int64_t *k, const double *value,
                           int64_t n)
 {
@@ -241,7 +258,7 @@ static void append_series(ls_str *out, const char *name, const int64_t *k, const
     ls_str_appendf(out, ", \"%s\": {", name);
     for (int64_t i = 0; i < n; i++)
         ls_str_appendf(out, "%s\"%lld\": %s", i ? ", " : "", (long long)k[i],
-                       ls_format_double(number, value[i]));
+                       json_number(number, value[i]));
     ls_str_append_char(out, '}');
 }
 

@@ -34,6 +34,7 @@ typedef struct ls_eval_result {
     ls_interval strict, lenient; /* accuracy with 95 % interval              */
     int64_t n_k;                 /* values of k below: 1, 2, 4, ... <= n_samples */
     int64_t k[LS_EVAL_K_MAX];
+    int64_t n_at_k[LS_EVAL_K_MAX]; /* problems with at least k judged samples */
     double pass_at_k[LS_EVAL_K_MAX], maj_at_k[LS_EVAL_K_MAX], pass_at_k_lenient[LS_EVAL_K_MAX];
     double mean_length, clipped_ratio, entropy, no_answer; /* tokens; shares; nats */
     int64_t n_tokens;

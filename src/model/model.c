@@ -219,3 +219,9 @@ uint64_t ls_model_hash(const ls_model *model)
 {
     return ls_hash64(model->data, (size_t)model->n_params * sizeof(float));
 }
+
+int64_t ls_model_context(const ls_model_config *config)
+{
+    return config->max_position_embeddings < LS_ATTENTION_MAX ? config->max_position_embeddings
+                                                              : LS_ATTENTION_MAX;
+}

@@ -75,6 +75,8 @@ void ls_model_use_leaf(ls_model *model, int64_t leaf);
  * then added in the same tree, with the bits of one model that holds all leaves. */
 void ls_model_fold_grads(ls_model *model);
 ls_tensor *ls_model_forward(ls_model *model, ls_tape *tape, const ls_batch *batch);
+/* Longest sequence that the model and the kernels take. */
+int64_t ls_model_context(const ls_model_config *config);
 /* Floats of one KV page over all layers. */
 int64_t ls_model_page_floats(const ls_model *model);
 ls_weight *ls_model_find_weight(ls_model *model, const char *name); /* NULL: none */

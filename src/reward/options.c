@@ -22,7 +22,7 @@ static const char *const extracts[] = {
 static const ls_option rows[] = {
     {ROW(reward, LS_OPT_STRING, ""),
      .help = "Rewards of a completion, joined with commas; empty: the one of the task.",
-     .more = "number: the answer equals the gold number; exact: the gold text; format: the asked "
+     .more = "The first that is no gate is what accuracy means.  number: the answer equals the gold number; exact: the gold text; format: the asked "
              "tags and nothing else; countdown: an expression that hits the target."},
     {ROW(reward_weights, LS_OPT_STRING, ""),
      .help = "One weight a reward, joined with commas; empty: all 1.",
@@ -104,10 +104,14 @@ leash_status ls_reward_resolve(ls_reward_plan *plan, const ls_reward_settings *s
         if (plan->n == LS_REWARDS_MAX)
             return ls_fail(LEASH_USAGE, "reward: at most %d rewards can be combined",
                            LS_REWARDS_MAX);
+        for (int64_t i = 0; i < plan->n; i++)
+            if (plan->reward[i] == reward)
+                return ls_fail(LEASH_USAGE, "reward: %s is named twice", item);
         plan->reward[plan->n] = reward;
         plan->weight[plan->n] = 1.0;
         plan->is_gate[plan->n] = reward->is_gate && settings->format_as_gate;
-        n_addends += !plan->is_gate[plan->n];
+        if (!plan->is_gate[plan->n] && n_addends++ == 0)
+            plan->main = plan->n;
         plan->n++;
     }
     if (n_addends == 0)

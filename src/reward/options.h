@@ -18,6 +18,7 @@ extern const ls_option_table ls_reward_option_table;
 
 typedef struct ls_reward_plan { /* the rewards of a run */
     int64_t n;
+    int64_t main; /* the first that is no gate: its verdict is "correct" */
     const ls_reward *reward[LS_REWARDS_MAX];
     double weight[LS_REWARDS_MAX];
     bool is_gate[LS_REWARDS_MAX];

@@ -220,8 +220,7 @@ leash_status ls_correction_check(const ls_correction_options *o)
         return ls_fail(LEASH_USAGE, "clip_cov_ratio and kl_cov_ratio are two answers to the same "
                                     "tokens; set one of them to 0");
     if (o->clip_cov_ratio > 0 && !(o->clip_cov_min < o->clip_cov_max))
-        return ls_fail(LEASH_USAGE,
-                       "clip_cov_min is %g and clip_cov_max %g, expected min < max",
+        return ls_fail(LEASH_USAGE, "clip_cov_min is %g and clip_cov_max %g, expected min < max",
                        o->clip_cov_min, o->clip_cov_max);
     return LEASH_OK;
 }

@@ -45,27 +45,27 @@ typedef enum ls_sampler_correction {
 
 typedef struct ls_correction_options {
     ls_sampler_correction sampler;
-    double sampler_min, sampler_max;    /* 0 and 3; the least is of the masking modes         */
-    double top_entropy_quantile;        /* share of tokens that are trained; 1: all           */
-    double clip_cov_ratio;              /* share of tokens masked, at least one; 0: off       */
-    double clip_cov_min, clip_cov_max;  /* covariances to draw from: between 1 and 5          */
-    double kl_cov_ratio, kl_cov_coef;   /* share of tokens held, at least one; 0: off         */
+    double sampler_min, sampler_max;   /* 0 and 3; the least is of the masking modes         */
+    double top_entropy_quantile;       /* share of tokens that are trained; 1: all           */
+    double clip_cov_ratio;             /* share of tokens masked, at least one; 0: off       */
+    double clip_cov_min, clip_cov_max; /* covariances to draw from: between 1 and 5          */
+    double kl_cov_ratio, kl_cov_coef;  /* share of tokens held, at least one; 0: off         */
 } ls_correction_options;
-#define LS_CORRECTION_OPTIONS_INIT                                                              \
-    {                                                                                           \
-        .sampler_max = 3.0, .top_entropy_quantile = 1.0, .clip_cov_min = 1.0,                   \
-        .clip_cov_max = 5.0, .kl_cov_coef = 1.0                                                 \
+#define LS_CORRECTION_OPTIONS_INIT                                                                 \
+    {                                                                                              \
+        .sampler_max = 3.0, .top_entropy_quantile = 1.0, .clip_cov_min = 1.0, .clip_cov_max = 5.0, \
+        .kl_cov_coef = 1.0                                                                         \
     }
 
-typedef struct ls_correction_report { /* of a step; tokens are active ones */
-    int64_t n_tokens, n_masked;       /* a factor of 0                                      */
-    int64_t n_held;                   /* by kl_cov                                          */
-    int64_t n_ratios;                 /* importance ratios: of tokens, or of sequences      */
+typedef struct ls_correction_report {       /* of a step; tokens are active ones */
+    int64_t n_tokens, n_masked;             /* a factor of 0                                      */
+    int64_t n_held;                         /* by kl_cov                                          */
+    int64_t n_ratios;                       /* importance ratios: of tokens, or of sequences      */
     double ratio_sum, ratio_min, ratio_max; /* before they are truncated or masked          */
 } ls_correction_report;
-#define LS_CORRECTION_REPORT_INIT                         \
-    {                                                     \
-        .ratio_min = INFINITY, .ratio_max = -INFINITY     \
+#define LS_CORRECTION_REPORT_INIT                     \
+    {                                                 \
+        .ratio_min = INFINITY, .ratio_max = -INFINITY \
     }
 
 /* Whether any of them does anything. */

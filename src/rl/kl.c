@@ -9,6 +9,7 @@ const char *const ls_kl_names[LS_KL_COUNT] = {"k1", "k2", "k3"};
 
 /* The least coefficient the controller goes down to: from 0 it could never come back. */
 #define BETA_MIN 1e-8
+#define BETA_MAX 1e6
 
 static double clamp_log_ratio(double d, bool *is_clamped)
 {
@@ -87,5 +88,5 @@ double ls_kl_adapt(double beta, double kl, double target, double horizon, int64_
         return beta;
     double e = fmin(fmax(kl / target - 1.0, -0.2), 0.2);
     double adapted = beta * (1.0 + e * (double)n_seqs / horizon);
-    return adapted > BETA_MIN ? adapted : BETA_MIN;
+    return fmin(fmax(adapted, BETA_MIN), BETA_MAX);
 }

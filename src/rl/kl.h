@@ -46,7 +46,7 @@ int64_t ls_kl_shape_rewards(double *reward, double *token_cost, const leash_stre
 /* The coefficient after n_seqs sequences whose mean sequence KL (sum of k1, in nats) was `kl`:
  *     e = clip(kl / target - 1, -0.2, 0.2),   beta *= 1 + e * n_seqs / horizon
  * (Ziegler et al. 2019, sec. 2.2).
- * Never below 1e-8; a KL that is NaN leaves beta alone. */
+ * Never below 1e-8 or above 1e6; a KL that is NaN leaves beta alone. */
 double ls_kl_adapt(double beta, double kl, double target, double horizon, int64_t n_seqs);
 
 #endif

@@ -60,11 +60,11 @@ typedef struct ls_objective_options {
     double vespo_k_pos, vespo_lambda_pos, vespo_k_neg, vespo_lambda_neg; /* 2, 3, 3, 2         */
 } ls_objective_options;
 
-#define LS_OBJECTIVE_OPTIONS_INIT                                                                 \
-    {                                                                                             \
-        .epsilon = 0.2, .epsilon_high = -1.0, .kl_estimator = LS_KL_K3, .kl_in = LS_KL_IN_LOSS,   \
-        .dppo_epsilon = 0.2, .sapo_temperature_pos = 1.0, .sapo_temperature_neg = 1.05,           \
-        .vespo_k_pos = 2.0, .vespo_lambda_pos = 3.0, .vespo_k_neg = 3.0, .vespo_lambda_neg = 2.0  \
+#define LS_OBJECTIVE_OPTIONS_INIT                                                                \
+    {                                                                                            \
+        .epsilon = 0.2, .epsilon_high = -1.0, .kl_estimator = LS_KL_K3, .kl_in = LS_KL_IN_LOSS,  \
+        .dppo_epsilon = 0.2, .sapo_temperature_pos = 1.0, .sapo_temperature_neg = 1.05,          \
+        .vespo_k_pos = 2.0, .vespo_lambda_pos = 3.0, .vespo_k_neg = 3.0, .vespo_lambda_neg = 2.0 \
     }
 
 /* What must be in the streams or the scores. */
@@ -164,7 +164,7 @@ void ls_objective_run(const ls_objective *objective, const ls_objective_options 
     X(entropy_coef, "entropy_coef", "", "bonus for entropy used in this step", "entropy_coef")    \
     X(off_policy, "off_policy/masked", "share",                                                   \
       "sequences without a policy term because of off_policy_mask_threshold",                     \
-      "mean_i [A_i < 0 and mean_t(sampler_logp - logp) > threshold]")                               \
+      "mean_i [A_i < 0 and mean_t(sampler_logp - logp) > threshold]")                             \
     X(ratio_min, "ratio/min", "", "least importance ratio of a trained token",                    \
       "min_t rho_t, rho = e^(logp - old_logp)")                                                   \
     X(ratio_mean, "ratio/mean", "", "mean importance ratio of trained tokens", "mean_t rho_t")    \

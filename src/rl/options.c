@@ -48,13 +48,14 @@ static const ls_option rows[] = {
              "importance_sampling_level: sequence."},
     {ROW(advantage_estimator, LS_OPT_CHOICE, "grpo"), .choices = advantage_names,
      .help = "How rewards become advantages.",
-     .more = "grpo: z-score in the group; group-mean: centred in the group (Dr. GRPO); rloo: minus "
-             "the mean of the others; batch-std: centred in the group, over the batch's standard "
-             "deviation (Lite PPO); batch-mean: centred in the batch; maxrl: over the group's mean; "
-             "opo: baseline weighted by length; reinforce-pp: returns of tokens, whitened over the "
-             "batch; reinforce-pp-baseline: centred in the group, whitened over the batch; "
-             "pass-at-k: the best alone; quantile: minus advantage_quantile of the group; none: "
-             "the reward."},
+     .more =
+         "grpo: z-score in the group; group-mean: centred in the group (Dr. GRPO); rloo: minus "
+         "the mean of the others; batch-std: centred in the group, over the batch's standard "
+         "deviation (Lite PPO); batch-mean: centred in the batch; maxrl: over the group's mean; "
+         "opo: baseline weighted by length; reinforce-pp: returns of tokens, whitened over the "
+         "batch; reinforce-pp-baseline: centred in the group, whitened over the batch; "
+         "pass-at-k: the best alone; quantile: minus advantage_quantile of the group; none: "
+         "the reward."},
     {ROW(aggregation, LS_OPT_CHOICE, "token-mean"), .choices = aggregation_names,
      .help = "How token losses become one number, over all sequences of an update.",
      .more = "token-mean 1/N (DAPO, SFT); seq-mean 1/(B n_i) (GRPO); seq-sum 1/B (RLOO); "
@@ -121,8 +122,9 @@ static const ls_option rows[] = {
      .help = "Bonus for the entropy of the policy."},
     {ROW(use_adaptive_entropy, LS_OPT_BOOL, "false"), .is_advanced = true,
      .help = "Let the bonus for entropy follow the entropy of the rollouts (Skywork-OR1).",
-     .more = "The bonus acts only while the entropy is at or below entropy_target; its coefficient, "
-             "entropy_coef at first, grows by entropy_coef_delta then and shrinks otherwise."},
+     .more =
+         "The bonus acts only while the entropy is at or below entropy_target; its coefficient, "
+         "entropy_coef at first, grows by entropy_coef_delta then and shrinks otherwise."},
     {ROW(entropy_target, LS_OPT_FLOAT, "0.2"), .min = 0, .max = 100, .unit = "nats",
      .is_advanced = true, .help = "Entropy of a token that use_adaptive_entropy aims at."},
     {ROW(entropy_coef_delta, LS_OPT_FLOAT, "0.005"), .min = 0, .max = 100, .is_advanced = true,
@@ -142,8 +144,9 @@ static const ls_option rows[] = {
      .help = "Importance weight at which sampler_correction truncates or masks."},
     {ROW(top_entropy_quantile, LS_OPT_FLOAT, "1"), .min = 1e-6, .max = 1, .unit = "share",
      .is_advanced = true,
-     .help = "Share of the tokens of an update, those of most entropy, that the policy term trains; "
-             "1: all.",
+     .help =
+         "Share of the tokens of an update, those of most entropy, that the policy term trains; "
+         "1: all.",
      .more = "0.2 in arXiv:2506.01939.  The KL term and the normaliser stay."},
     {ROW(clip_cov_ratio, LS_OPT_FLOAT, "0"), .min = 0, .max = 1, .unit = "share",
      .is_advanced = true,
@@ -154,8 +157,7 @@ static const ls_option rows[] = {
      .help = "Covariance above which clip_cov_ratio draws."},
     {ROW(clip_cov_max, LS_OPT_FLOAT, "5"), .min = -1e6, .max = 1e6, .is_advanced = true,
      .help = "Covariance below which clip_cov_ratio draws."},
-    {ROW(kl_cov_ratio, LS_OPT_FLOAT, "0"), .min = 0, .max = 1, .unit = "share",
-     .is_advanced = true,
+    {ROW(kl_cov_ratio, LS_OPT_FLOAT, "0"), .min = 0, .max = 1, .unit = "share", .is_advanced = true,
      .help = "Share of tokens, those of highest covariance, held to the policy that sampled; 0: "
              "none.",
      .more = "2e-4 in arXiv:2505.22617 (KL-Cov).  Acts from the second update after a rollout on."},
@@ -166,7 +168,8 @@ static const ls_option rows[] = {
     {ROW(advantage_quantile, LS_OPT_FLOAT, "0.4"), .min = 1e-6, .max = 1, .is_advanced = true,
      .help = "Baseline of advantage_estimator quantile: this quantile of the group's rewards."},
     {ROW(multi_objective_aggregation, LS_OPT_CHOICE, "sum_then_normalize"), .choices = multi_names,
-     .is_advanced = true, .help = "Whether several rewards are summed before or after the estimator.",
+     .is_advanced = true,
+     .help = "Whether several rewards are summed before or after the estimator.",
      .more = "normalize_then_sum (GDPO) estimates the advantage of each reward alone, sums them by "
              "weight and divides by the batch's standard deviation: the reward with the largest "
              "spread does not drown the others."},
@@ -226,8 +229,8 @@ static leash_status check_together(const ls_rl_plan *plan, const ls_rl_options *
                        "of one prompt; set num_generations to 2 or more, or advantage_estimator "
                        "to batch-mean or none",
                        (long long)options->num_generations, plan->advantage->name);
-    if (!has_advantage && (ls_correction_is_on(&plan->correction_options) ||
-                           plan->has_entropy_controller))
+    if (!has_advantage &&
+        (ls_correction_is_on(&plan->correction_options) || plan->has_entropy_controller))
         return ls_fail(LEASH_USAGE,
                        "%s has no effect on objective %s, which learns from no rollouts; leave it "
                        "at its default",
@@ -247,6 +250,11 @@ static leash_status check_together(const ls_rl_plan *plan, const ls_rl_options *
                        "multi_objective_aggregation normalize_then_sum takes the scores of the "
                        "rewards alone: it goes without kl_in reward, overlong_cache and "
                        "advantage_estimator reinforce-pp");
+    if (plan->filter != LS_FILTER_KEEP && options->num_generations < 2)
+        return ls_fail(LEASH_USAGE,
+                       "degenerate_groups is %s, but groups of num_generations %lld have no spread "
+                       "and would all be dropped; set num_generations to 2 or more",
+                       options->degenerate_groups, (long long)options->num_generations);
     if (plan->has_kl_controller && !(options->beta > 0))
         return ls_fail(LEASH_USAGE, "kl_controller is adaptive, but beta is 0; set beta to the "
                                     "coefficient it shall start from");
@@ -255,7 +263,8 @@ static leash_status check_together(const ls_rl_plan *plan, const ls_rl_options *
 
 leash_status ls_rl_resolve(ls_rl_plan *plan, const ls_rl_options *options)
 {
-    int64_t objective, advantage, aggregation, level, estimator, wiring, controller, sampler, multi, filter;
+    int64_t objective, advantage, aggregation, level, estimator, wiring, controller, sampler, multi,
+        filter;
     LS_TRY(choose(&objective, "objective", objective_names, options->objective));
     LS_TRY(
         choose(&advantage, "advantage_estimator", advantage_names, options->advantage_estimator));
@@ -265,8 +274,7 @@ leash_status ls_rl_resolve(ls_rl_plan *plan, const ls_rl_options *options)
     LS_TRY(choose(&estimator, "kl_estimator", estimator_names, options->kl_estimator));
     LS_TRY(choose(&wiring, "kl_in", wiring_names, options->kl_in));
     LS_TRY(choose(&controller, "kl_controller", controller_names, options->kl_controller));
-    LS_TRY(
-        choose(&sampler, "sampler_correction", sampler_names, options->sampler_correction));
+    LS_TRY(choose(&sampler, "sampler_correction", sampler_names, options->sampler_correction));
     LS_TRY(choose(&multi, "multi_objective_aggregation", multi_names,
                   options->multi_objective_aggregation));
     LS_TRY(choose(&filter, "degenerate_groups", filter_names, options->degenerate_groups));

@@ -50,7 +50,7 @@ typedef struct ls_rl_plan {
     ls_filter filter;
     bool has_kl_controller, has_entropy_controller;
     bool normalises_each_reward; /* rl/multi_reward.h instead of the sum of rewards */
-    unsigned needs; /* LS_NEED_ bits */
+    unsigned needs;              /* LS_NEED_ bits */
 } ls_rl_plan;
 
 /* Looks the names up and checks that the settings fit together.  Errors: LEASH_USAGE naming the

@@ -3,25 +3,34 @@
 #include "train/run.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "rl/multi_reward.h"
 
-/* Scores of the reference, and the KL in the reward.  *token_cost takes what each token paid, where
- * the KL is in the reward. */
-static void leash_rewards(ls_run *run, double **token_cost, ls_metrics *metrics)
+/* Scores of the reference, and the KL in the reward: `shaped` holds a copy of the rewards, which
+ * pays for it.  *token_cost takes what each token paid, where the KL is in the reward. */
+static leash_status leash_rewards(ls_run *run, double *shaped, double **token_cost,
+                                  ls_metrics *metrics)
 {
     ls_sequences *s = &run->sequences;
     double started = ls_clock_seconds();
     ls_sequences_score(run->reference, &run->arena[LS_ROLE_PASS], s, run->o->sampling.temperature,
                        run->o->train.per_device_train_batch_size, s->ref_logp, NULL);
     ls_metrics_set(metrics, "time/reference_s", ls_clock_seconds() - started);
+    int64_t bad = ls_first_not_finite(s->ref_logp, s->n_targets);
+    if (bad >= 0)
+        return ls_fail(LEASH_NUMERIC,
+                       "ref_model: its log-probability of a completion of dataset row %lld is not "
+                       "finite; look for such numbers in its file",
+                       (long long)run->data.rows[s->row[ls_sequences_of_target(s, bad)]].line);
     if (run->plan.objective_options.kl_in != LS_KL_IN_REWARD)
-        return;
-    *token_cost = ls_arena_alloc(&run->arena[LS_ROLE_STEP],
-                                 (size_t)s->n_targets * sizeof **token_cost);
+        return LEASH_OK;
+    *token_cost =
+        ls_arena_alloc(&run->arena[LS_ROLE_STEP], (size_t)s->n_targets * sizeof **token_cost);
     leash_streams streams = ls_sequences_streams(s, true, true);
-    (void)ls_kl_shape_rewards(s->reward, *token_cost, &streams, NULL, run->state.beta);
+    (void)ls_kl_shape_rewards(shaped, *token_cost, &streams, NULL, run->state.beta);
+    return LEASH_OK;
 }
 
 static leash_status estimate(ls_run *run, const ls_reward_batch *batch, ls_group_stats *groups)
@@ -74,12 +83,14 @@ leash_status ls_run_compute_advantages(ls_run *run, ls_metrics *metrics)
     ls_arena *step = &run->arena[LS_ROLE_STEP];
     ls_arena_mark mark = ls_arena_get_mark(step);
     double *token_cost = NULL;
+    double *shaped = ls_arena_alloc(step, (size_t)s->n_seqs * sizeof *shaped);
+    memcpy(shaped, s->reward, (size_t)s->n_seqs * sizeof *shaped);
     if (run->reference)
-        leash_rewards(run, &token_cost, metrics);
+        LS_TRY(leash_rewards(run, shaped, &token_cost, metrics));
     ls_group_stats *groups = ls_arena_alloc(step, (size_t)s->n_groups * sizeof *groups);
     ls_reward_batch batch = {.n_seqs = s->n_seqs,
                              .n_groups = s->n_groups,
-                             .reward = s->reward,
+                             .reward = shaped,
                              .group = s->group,
                              .seq_start = s->target_start,
                              .token_cost = token_cost};
@@ -95,8 +106,13 @@ leash_status ls_run_compute_advantages(ls_run *run, ls_metrics *metrics)
     if (ls_correction_is_on(&run->plan.correction_options))
         correct(run, metrics);
     double sum = 0;
-    for (int64_t i = 0; i < s->n_seqs; i++)
+    int64_t n = 0;
+    for (int64_t i = 0; i < s->n_seqs; i++) {
+        if (s->flags[i] & (LS_SEQ_MASKED | LS_SEQ_DROPPED))
+            continue;
         sum += fabs(s->advantage[i]);
-    ls_metrics_set(metrics, "advantage/abs_mean", s->n_seqs ? sum / (double)s->n_seqs : 0);
+        n++;
+    }
+    ls_metrics_set(metrics, "advantage/abs_mean", n ? sum / (double)n : 0);
     return LEASH_OK;
 }

@@ -17,12 +17,12 @@ static bool is_model_folder(const char *path)
 
 /* A run directory stands for its final model, or for its newest checkpoint while it is
  * unfinished. */
-static leash_status resolve_folder(char out[LS_PATH_MAX], const char *path)
+static leash_status resolve_folder(char out[LS_PATH_MAX], const char *key, const char *path)
 {
     if (!ls_dir_exists(path))
         return ls_fail(
             LEASH_USAGE,
-            "--model: '%s' is neither a folder nor a built-in shape (tiny, 1m, 15m, 135m)", path);
+            "--%s: '%s' is neither a folder nor a built-in shape (tiny, 1m, 15m, 135m)", key, path);
     if (is_model_folder(path)) {
         snprintf(out, LS_PATH_MAX, "%s", path);
         return LEASH_OK;
@@ -89,12 +89,12 @@ static leash_status check_manifest(const char *path)
         manifest);
 }
 
-static leash_status open_folder(ls_model_source *out, const char *model,
+static leash_status open_folder(ls_model_source *out, const char *key, const char *model,
                                 const ls_run_options *options)
 {
-    LS_TRY(resolve_folder(out->path, model));
+    LS_TRY(resolve_folder(out->path, key, model));
     LS_TRY(check_manifest(out->path));
-    if (options->model.tokenizer[0])
+    if (options->model.tokenizer[0] && strcmp(key, "model") == 0)
         return ls_fail(LEASH_USAGE, "--tokenizer: '%s' brings its own tokenizer: leave the key out",
                        model);
     LS_TRY(ls_hf_read_config(&out->config, out->path));
@@ -106,7 +106,7 @@ static leash_status open_folder(ls_model_source *out, const char *model,
     return LEASH_OK;
 }
 
-leash_status ls_model_source_open(ls_model_source *out, const char *model,
+leash_status ls_model_source_open(ls_model_source *out, const char *key, const char *model,
                                   const ls_run_options *options)
 {
     memset(out, 0, sizeof *out);
@@ -116,7 +116,7 @@ leash_status ls_model_source_open(ls_model_source *out, const char *model,
         snprintf(out->path, sizeof out->path, "%s", model);
         status = open_builtin(out, options);
     } else {
-        status = open_folder(out, model, options);
+        status = open_folder(out, key, model, options);
     }
     if (status != LEASH_OK)
         ls_model_source_close(out);

@@ -17,9 +17,9 @@ typedef struct ls_model_source {
     ls_tokenizer *tokenizer; /* owned */
 } ls_model_source;
 
-/* model: a model folder, a run directory, or a built-in name.  Errors: LEASH_USAGE / LEASH_IO /
+/* model: a model folder, a run directory, or a built-in name; key: the setting that named it.  Errors: LEASH_USAGE / LEASH_IO /
  * LEASH_FORMAT naming path and key. */
-leash_status ls_model_source_open(ls_model_source *out, const char *model,
+leash_status ls_model_source_open(ls_model_source *out, const char *key, const char *model,
                                   const ls_run_options *options) LEASH_MUST_USE;
 void ls_model_source_close(ls_model_source *source);
 /* Makes the model in the arena and gives it its weights (random by seed for a built-in shape).  On

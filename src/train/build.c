@@ -57,7 +57,7 @@ static leash_status check_prompts(const ls_run *run, int64_t limit)
 /* Lengths: the longest sequence a step may hold, and whether the model has positions for it. */
 static leash_status check_lengths(ls_run *run)
 {
-    int64_t limit = run->source.config.max_position_embeddings;
+    int64_t limit = ls_model_context(&run->source.config);
     const ls_dataset *data = &run->data;
     if (ls_run_has_rollouts(run->o)) {
         run->max_length = data->max_prompt + run->o->sampling.max_completion_length;
@@ -98,6 +98,17 @@ static void count_steps(ls_run *run)
             run->schedule.kind = (ls_schedule_kind)i;
 }
 
+static bool tokenizers_agree(const ls_tokenizer *a, const ls_tokenizer *b)
+{
+    int32_t n = ls_tokenizer_vocab_size(a);
+    if (n != ls_tokenizer_vocab_size(b) || ls_tokenizer_eos(a) != ls_tokenizer_eos(b))
+        return false;
+    for (int32_t id = 0; id < n; id++)
+        if (strcmp(ls_tokenizer_piece(a, id), ls_tokenizer_piece(b, id)) != 0)
+            return false;
+    return true;
+}
+
 static leash_status build_models(ls_run *run)
 {
     const ls_run_options *o = run->o;
@@ -114,12 +125,21 @@ static leash_status build_models(ls_run *run)
         return LEASH_OK;
     const ls_model_source *source = &run->source;
     if (o->model.ref_model[0]) {
-        LS_TRY(ls_model_source_open(&run->reference_source, o->model.ref_model, o));
+        LS_TRY(ls_model_source_open(&run->reference_source, "ref_model", o->model.ref_model, o));
         source = &run->reference_source;
+        if (!tokenizers_agree(source->tokenizer, run->source.tokenizer))
+            return ls_fail(LEASH_USAGE, "ref_model: its tokenizer is not the policy's: both must "
+                                        "give the same ids to the same text");
         if (source->config.vocab_size != run->source.config.vocab_size)
             return ls_fail(LEASH_USAGE, "ref_model: its vocabulary has %lld ids, the policy's %lld",
                            (long long)source->config.vocab_size,
                            (long long)run->source.config.vocab_size);
+        if (ls_model_context(&source->config) < run->max_length)
+            return ls_fail(LEASH_USAGE,
+                           "ref_model: its context is %lld tokens, sequences have up to %lld: "
+                           "lower max_completion_length, or take another reference",
+                           (long long)ls_model_context(&source->config),
+                           (long long)run->max_length);
     }
     LS_TRY(ls_model_source_make(&run->reference, source, &run->dev, &run->arena[LS_ROLE_REFERENCE],
                                 LS_MODEL_FROZEN, 1, seed));
@@ -146,7 +166,7 @@ static leash_status load_held_out(ls_run *run)
     LS_TRY(ls_dataset_load(&run->held_out, &data, run->source.tokenizer, true,
                            (uint64_t)run->o->train.seed));
     int64_t longest = ls_eval_max_length(&run->held_out, &run->o->sampling),
-            limit = run->source.config.max_position_embeddings;
+            limit = ls_model_context(&run->source.config);
     if (longest > limit)
         return ls_fail(LEASH_USAGE,
                        "held-out prompts and completions of up to %lld tokens do not fit the "
@@ -203,6 +223,26 @@ static leash_status check_rewards(const ls_run *run)
     return LEASH_OK;
 }
 
+/* Whether the objective has what it needs from this source, as often as it is used. */
+static leash_status check_method(const ls_run *run)
+{
+    const ls_run_options *o = run->o;
+    unsigned sampled = LS_NEED_OLD_LOGP | LS_NEED_REF_LOGP | LS_NEED_ADVANTAGE;
+    if (!ls_run_has_rollouts(o) && (run->plan.needs & sampled))
+        return ls_fail(LEASH_USAGE,
+                       "method rows trains on given tokens, which have no advantages and no "
+                       "reference: objective must be sft and beta 0, found %s and %g",
+                       o->rl.objective, o->rl.beta);
+    if (ls_run_has_rollouts(o) && !(run->plan.needs & LS_NEED_OLD_LOGP) &&
+        (run->plan.needs & LS_NEED_ADVANTAGE) && ls_step_updates(o) > 1)
+        return ls_fail(LEASH_USAGE,
+                       "objective %s has no importance ratio and takes one update a step, found "
+                       "%lld: set num_iterations to 1 and generation_batch_size to 0, or take "
+                       "objective ppo-clip",
+                       o->rl.objective, (long long)ls_step_updates(o));
+    return LEASH_OK;
+}
+
 static leash_status commit_arenas(ls_run *run, const ls_run_cost *cost)
 {
     for (int role = 0; role < LS_ROLE_COUNT; role++)
@@ -215,9 +255,10 @@ static leash_status build(ls_run *run, const ls_run_cost *cost)
     const ls_run_options *o = run->o;
     LS_TRY(ls_run_options_check(o));
     LS_TRY(ls_rl_resolve(&run->plan, &o->rl));
+    LS_TRY(check_method(run));
     LS_TRY(open_arenas(run));
     LS_TRY(ls_device_open(&run->dev, &o->system, run->is_dry));
-    LS_TRY(ls_model_source_open(&run->source, o->model.model, o));
+    LS_TRY(ls_model_source_open(&run->source, "model", o->model.model, o));
     if (ls_run_has_rollouts(o)) {
         LS_TRY(ls_reward_resolve(&run->rewards, &o->reward));
         LS_TRY(check_rewards(run));

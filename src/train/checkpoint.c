@@ -293,6 +293,16 @@ leash_status ls_checkpoint_verify(const char *checkpoint)
     return status;
 }
 
+leash_status ls_checkpoint_count(int64_t *n, const char *run_dir)
+{
+    char checkpoints[LS_PATH_MAX];
+    int64_t *steps;
+    LS_TRY(check_path(run_dir));
+    LS_TRY(find_steps(&steps, n, ls_path_join(checkpoints, run_dir, CHECKPOINTS)));
+    ls_free(steps);
+    return LEASH_OK;
+}
+
 leash_status ls_checkpoint_latest(char path[LS_PATH_MAX], const char *run_dir)
 {
     char checkpoints[LS_PATH_MAX];

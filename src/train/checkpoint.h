@@ -27,6 +27,8 @@ leash_status ls_checkpoint_save(const char *run_dir, const ls_train_state *state
 /* The path of the newest whole checkpoint; LEASH_DATA when there is none (with what was found and
  * why it was refused). */
 leash_status ls_checkpoint_latest(char path[LS_PATH_MAX], const char *run_dir) LEASH_MUST_USE;
+/* Folders named as checkpoints, whole or not. */
+leash_status ls_checkpoint_count(int64_t *n, const char *run_dir) LEASH_MUST_USE;
 /* Verifies the manifest: every file's size and hash.  Errors name the file: "…/model.safetensors:
  * 1000 bytes, the manifest says 2000". */
 leash_status ls_checkpoint_verify(const char *checkpoint) LEASH_MUST_USE;

@@ -9,33 +9,41 @@
 #include "base/hash.h"
 #include "base/log.h"
 
-/* Means over the updates of a step, extremes and counts excepted. */
-static void fold_objective(ls_metrics *m, const ls_objective_metrics *add, int64_t update,
-                           int64_t n_updates)
+typedef enum fold { FOLD_MEAN, FOLD_SUM, FOLD_MIN, FOLD_MAX } fold;
+
+/* How a metric of several updates becomes one of the step. */
+static fold fold_of(const ls_objective_metric_row *row)
+{
+    if (ls_ends_with(row->name, "min"))
+        return FOLD_MIN;
+    if (ls_ends_with(row->name, "max"))
+        return FOLD_MAX;
+    return strcmp(row->unit, "tokens") == 0 ? FOLD_SUM : FOLD_MEAN;
+}
+
+/* Takes update number n_done (from 0) into the step's values; means are running means. */
+static void fold_objective(ls_metrics *m, const ls_objective_metrics *add, int64_t n_done)
 {
     for (int64_t i = 0; i < ls_n_objective_metrics; i++) {
         const ls_objective_metric_row *row = &ls_objective_metric_rows[i];
         double value = *(const double *)((const char *)add + row->offset),
-               old = update ? ls_metrics_get(m, row->name) : NAN;
+               old = n_done ? ls_metrics_get(m, row->name) : NAN;
         if (isnan(value))
             continue;
-        bool is_min = ls_ends_with(row->name, "min"), is_max = ls_ends_with(row->name, "max");
-        bool is_count = strcmp(row->unit, "tokens") == 0;
-        if (!is_min && !is_max && !is_count)
-            value /= (double)n_updates;
-        if (!isnan(old))
-            value = is_min ? fmin(old, value) : is_max ? fmax(old, value) : old + value;
+        if (!isnan(old)) {
+            switch (fold_of(row)) {
+            case FOLD_MEAN: value = old + (value - old) / (double)(n_done + 1); break;
+            case FOLD_SUM: value += old; break;
+            case FOLD_MIN: value = fmin(old, value); break;
+            case FOLD_MAX: value = fmax(old, value); break;
+            }
+        }
         ls_metrics_set(m, row->name, value);
     }
 }
 
 static void report_update(ls_metrics *m, const ls_update_result *r, double learning_rate)
 {
-    double compared = ls_metrics_get(m, "rollout/compared"),
-           mismatched = ls_metrics_get(m, "rollout/mismatched");
-    ls_metrics_set(m, "rollout/compared", (isnan(compared) ? 0 : compared) + (double)r->n_compared);
-    ls_metrics_set(m, "rollout/mismatched",
-                   (isnan(mismatched) ? 0 : mismatched) + (double)r->n_mismatched);
     ls_metrics_set(m, "grad_norm", r->report.grad_norm);
     ls_metrics_set(m, "param_change_norm", r->report.change_norm);
     ls_metrics_set(m, "param_norm", r->report.param_norm);
@@ -55,8 +63,9 @@ static bool has_targets(const ls_sequences *s, int64_t first, int64_t end)
 static leash_status run_updates(ls_run *run, ls_metrics *m)
 {
     ls_sequences *s = &run->sequences;
-    int64_t passes = ls_run_has_rollouts(run->o) ? run->o->rl.num_iterations : 1, rows = 0,
-            hits = 0, targets = 0;
+    bool has_rollouts = ls_run_has_rollouts(run->o);
+    int64_t passes = has_rollouts ? run->o->rl.num_iterations : 1, rows = 0, hits = 0,
+            targets = 0, n_done = 0;
     int64_t slices = ls_step_slices(run->o);
     double started = ls_clock_seconds();
     for (int64_t k = 0; k < passes * slices; k++) {
@@ -67,9 +76,13 @@ static leash_status run_updates(ls_run *run, ls_metrics *m)
             continue;
         ls_update_result r;
         LS_TRY(ls_update_run(&run->updater, s, first, end, learning_rate,
-                             k == 0 && ls_run_has_rollouts(run->o), &r));
+                             has_rollouts && n_done == 0, &r));
+        if (has_rollouts && n_done == 0) {
+            ls_metrics_set(m, "rollout/compared", (double)r.n_compared);
+            ls_metrics_set(m, "rollout/mismatched", (double)r.n_mismatched);
+        }
         ls_objective_metrics metrics = ls_objective_finish(&r.sums, &run->plan.objective_options);
-        fold_objective(m, &metrics, k, passes * slices);
+        fold_objective(m, &metrics, n_done++);
         report_update(m, &r, learning_rate);
         run->state.updates++;
         rows += r.n_rows;
@@ -99,7 +112,7 @@ static void append_completion(ls_run *run, int64_t i)
     ls_str_clear(text);
     ls_tokenizer_decode(run->source.tokenizer, ids, n, false, text);
     ls_str_appendf(line, "{\"step\": %lld, \"row\": %lld, \"sample\": %d, \"prompt\": ",
-                   (long long)run->state.step + 1, (long long)s->row[i] + 1, s->sample[i]);
+                   (long long)run->state.step + 1, (long long)example->line, s->sample[i]);
     ls_str_append_json(line, example->prompt, strlen(example->prompt));
     ls_str_append(line, ", \"completion\": ");
     ls_str_append_json(line, text->data, text->len);
@@ -183,7 +196,6 @@ static leash_status run_step(ls_run *run, ls_metrics *m)
         run->state.beta =
             ls_kl_adapt(run->state.beta, ls_metrics_get(m, "kl/seq_k1"), run->o->rl.kl_target,
                         run->o->rl.kl_horizon, run->sequences.n_seqs);
-    LS_TRY(check_idle(run, m));
     run->state.step++;
     int64_t every = run->o->eval.eval_steps;
     if (every > 0 && (run->state.step % every == 0 || run->state.step == run->n_steps))
@@ -197,14 +209,26 @@ static leash_status run_step(ls_run *run, ls_metrics *m)
     LS_TRY(log_metrics(run, m));
     if (run->hooks.on_step)
         run->hooks.on_step(run->hooks.user, run, m);
-    return LEASH_OK;
+    return check_idle(run, m);
+}
+
+/* Saves the step at which a monitor stopped the run; its text stays the error. */
+static leash_status save_stopped(ls_run *run)
+{
+    char *text = ls_strdup(leash_error());
+    leash_status status = save(run);
+    if (status == LEASH_OK)
+        status = ls_fail(LEASH_STOPPED, "%s", text);
+    ls_free(text);
+    return status;
 }
 
 static leash_status run_steps(ls_run *run)
 {
     ls_metrics *m = ls_malloc(sizeof *m);
     leash_status status = LEASH_OK;
-    if (run->state.step == 0 && run->o->eval.eval_on_start) {
+    bool is_new = run->state.step == 0 && run->dir.metrics_bytes == 0;
+    if (is_new && run->o->eval.eval_on_start) {
         ls_metrics_clear(m, 0);
         LS_TRY_OUT(ls_run_evaluate(run, m));
         LS_TRY_OUT(log_metrics(run, m));
@@ -214,10 +238,12 @@ static leash_status run_steps(ls_run *run)
         status = run_step(run, m);
         if (status == LEASH_INTERRUPTED)
             run->state = before; /* a rollout was cut short: the step has changed nothing yet */
+        else if (status == LEASH_STOPPED)
+            status = save_stopped(run);
+        if (status != LEASH_OK && status != LEASH_INTERRUPTED)
+            goto out;
         bool stops =
             status == LEASH_INTERRUPTED || (run->hooks.should_stop && run->hooks.should_stop());
-        if (status != LEASH_OK && !stops)
-            goto out;
         if (run->state.step == run->n_steps)
             break;
         int64_t every = run->o->log.save_steps;
@@ -264,8 +290,15 @@ static leash_status open_directory(ls_run *run)
     LS_TRY(ls_checkpoint_clean(path));
     if (log->resume) {
         char newest[LS_PATH_MAX];
-        if (ls_checkpoint_latest(newest, path) == LEASH_OK)
+        int64_t n;
+        LS_TRY(ls_checkpoint_count(&n, path));
+        if (n > 0) {
+            leash_status status = ls_checkpoint_latest(newest, path);
+            if (status != LEASH_OK)
+                return ls_fail_in(status, "--resume (restore a checkpoint, or start again with "
+                                          "--overwrite)");
             return ls_run_resume(run, newest);
+        }
         ls_info("%s holds no whole checkpoint: starting from the beginning", path);
     }
     LS_TRY(ls_rundir_cut(&run->dir, 0, 0));

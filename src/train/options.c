@@ -207,6 +207,12 @@ static leash_status check_rollouts(const ls_run_options *o)
             "generation_batch_size = %lld is no multiple of the %lld sequences of an update "
             "(per_device_train_batch_size * gradient_accumulation_steps)",
             (long long)step, (long long)update);
+    if (o->rl.overlong_cache > o->sampling.max_completion_length)
+        return ls_fail(LEASH_USAGE,
+                       "overlong_cache = %lld is more than max_completion_length = %lld: it is the "
+                       "last part of it",
+                       (long long)o->rl.overlong_cache,
+                       (long long)o->sampling.max_completion_length);
     if (o->sampling.temperature <= 0)
         return ls_fail(
             LEASH_USAGE,

@@ -172,7 +172,7 @@ static leash_status judge_round(ls_run *run, sampled *round, tally *t)
         ls_reward_columns columns;
         ls_reward_input input = ls_example_reward_input(example, text->data, text->len, &columns);
         round->reward[i] = ls_reward_total(verdicts, &run->rewards, &input, LS_STRICT);
-        round->is_correct[i] = verdicts[0].kind == LS_VERDICT_OK;
+        round->is_correct[i] = verdicts[run->rewards.main].kind == LS_VERDICT_OK;
         if (run->o->rl.overlong_cache > 0)
             round->reward[i] += ls_overlong_penalty(
                 c->n_tokens, run->o->sampling.max_completion_length, run->o->rl.overlong_cache);
@@ -313,7 +313,6 @@ leash_status ls_run_take_rollouts(ls_run *run, ls_metrics *metrics)
 {
     tally t = {0};
     ls_sequences_clear(&run->sequences);
-    run->sequences.n_groups = 0;
     LS_TRY(fill_step(run, &t));
     run->state.episodes += t.n;
     run->state.tokens += t.generated + t.prefilled;

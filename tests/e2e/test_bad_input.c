@@ -46,8 +46,9 @@ static void wrong_settings_name_the_key_and_what_it_takes(void **state)
          "--lr_scheduler_type: 'cosin' is none of constant, linear, cosine, wsd (did you mean "
          "'cosine'?)"},
         {GRPO "--recipe grop", 2,
-         "--recipe: 'grop' is none of dapo, dr-grpo, grpo, pretrain, rloo, sft (did you mean "
-         "'grpo'?)"},
+         "--recipe: 'grop' is none of cispo, dapo, dr-grpo, gmpo, grpo, gspo, lite-ppo, luspo, "
+         "maxrl, pretrain, reinforce-plus-plus, reinforce-plus-plus-baseline, rloo, sapo, sft, "
+         "vespo (did you mean 'grpo'?)"},
         {GRPO "--reward numbr", 2, "reward: no reward named \"numbr\"; did you mean number?"},
         {GRPO "--task arithmetc", 2,
          "there is no task \"arithmetc\" (did you mean \"arithmetic\"?); the tasks are: "

@@ -58,7 +58,8 @@ static void run_tokens(float *token_advantage, const ls_advantage_options *optio
 
 const ls_advantage ls_advantage_reinforce_pp = {
     .name = "reinforce-pp",
-    .help = "return of each token with the KL charged where it arises, whitened over the batch's tokens (REINFORCE++)",
+    .help = "return of each token with the KL charged where it arises, whitened over the batch's "
+            "tokens (REINFORCE++)",
     .source = "arXiv:2501.03262",
     .run = run,
     .run_tokens = run_tokens,

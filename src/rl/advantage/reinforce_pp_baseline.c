@@ -26,7 +26,8 @@ static void run(double *advantage, const ls_advantage_options *options,
 
 const ls_advantage ls_advantage_reinforce_pp_baseline = {
     .name = "reinforce-pp-baseline",
-    .help = "reward minus the mean of its group, whitened over the batch's tokens (REINFORCE++-baseline)",
+    .help = "reward minus the mean of its group, whitened over the batch's tokens "
+            "(REINFORCE++-baseline)",
     .source = "arXiv:2501.03262",
     .has_group_baseline = true,
     .run = run,

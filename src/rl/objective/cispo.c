@@ -41,8 +41,9 @@ static leash_status check(const ls_objective_options *options)
                        "of cispo (the ratio itself, or 1 + epsilon_high); set one of them",
                        options->cispo_max_ratio, options->epsilon_high);
     if (options->cispo_max_ratio != 0 && !(options->cispo_max_ratio >= 1))
-        return ls_fail(LEASH_USAGE, "cispo_max_ratio is %g, expected 0 (1 + epsilon_high) or a "
-                                    "ratio of 1 or more",
+        return ls_fail(LEASH_USAGE,
+                       "cispo_max_ratio is %g, expected 0 (1 + epsilon_high) or a "
+                       "ratio of 1 or more",
                        options->cispo_max_ratio);
     return LEASH_OK;
 }

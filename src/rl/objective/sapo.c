@@ -21,8 +21,8 @@ static void run(float *dlogp, ls_objective_sums *sums, const ls_objective_option
         bool is_clamped;
         double advantage = (double)seq->advantage[t];
         double tau = advantage > 0 ? options->sapo_temperature_pos : options->sapo_temperature_neg;
-        double rho = ls_objective_ratio(
-            sums, (double)seq->logp[t] - (double)seq->old_logp[t], &is_clamped);
+        double rho =
+            ls_objective_ratio(sums, (double)seq->logp[t] - (double)seq->old_logp[t], &is_clamped);
         double s = 1 / (1 + exp(-tau * (rho - 1)));
         sums->policy_loss += weight * (-advantage * (4 / tau) * s);
         dlogp[t] = is_clamped ? 0.0f : (float)(weight * (-4 * advantage * s * (1 - s) * rho));

@@ -83,10 +83,9 @@ static void tv_adv_of_the_relatives_has_its_published_rows(void **state)
 static void tv_reinforce_pp_charges_the_kl_where_it_arises(void **state)
 {
     (void)state;
-    static const double whitened[] = {1.44705512337,   1.44912678425,   1.45119844513,
-                                      -0.620462432999, -0.618390772121, -0.624605754755,
-                                      -0.622534093877, -0.624605754755, -0.624605754755,
-                                      -0.612175789486};
+    static const double whitened[] = {
+        1.44705512337,   1.44912678425,   1.45119844513,   -0.620462432999, -0.618390772121,
+        -0.624605754755, -0.622534093877, -0.624605754755, -0.624605754755, -0.612175789486};
     static const float old_logp[] = {-1.0f, -0.5f, -2.0f, -0.8f, -1.2f,
                                      -0.3f, -0.9f, -1.5f, -0.2f, -2.5f};
     static const float ref_logp[] = {-1.1f, -0.6f, -1.9f, -0.9f, -1.0f,
@@ -135,8 +134,8 @@ static void whitened_tokens_have_mean_0_and_variance_1(void **state)
     }
 }
 
-static void a_quantile_baseline_teaches_hard_groups_by_successes_and_easy_ones_by_failures(
-    void **state)
+static void
+a_quantile_baseline_teaches_hard_groups_by_successes_and_easy_ones_by_failures(void **state)
 {
     (void)state;
     for (int n_correct = 1; n_correct < 10; n_correct++) {

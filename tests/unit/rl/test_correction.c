@@ -28,11 +28,8 @@ static void assert_factors(ls_sampler_correction mode, double least, double most
     options.sampler = mode;
     options.sampler_min = least;
     options.sampler_max = most;
-    leash_streams view = {.n_tokens = 4,
-                          .n_seqs = 1,
-                          .seq_start = start,
-                          .old_logp = old_logp,
-                          .sampler_logp = mu};
+    leash_streams view = {
+        .n_tokens = 4, .n_seqs = 1, .seq_start = start, .old_logp = old_logp, .sampler_logp = mu};
     ls_correction_report report = apply(advantage, NULL, &options, &view, NULL);
     for (int t = 0; t < 4; t++)
         assert_close((double)advantage[t], expected[t], PRINTED);
@@ -259,7 +256,9 @@ static void contradicting_corrections_are_refused_by_name(void **state)
     } cases[] = {
         {{.top_entropy_quantile = 0}, "top_entropy_quantile"},
         {{.top_entropy_quantile = 1.5}, "top_entropy_quantile"},
-        {{.top_entropy_quantile = 1, .sampler = LS_SAMPLER_TOKEN_MASK, .sampler_min = 2,
+        {{.top_entropy_quantile = 1,
+          .sampler = LS_SAMPLER_TOKEN_MASK,
+          .sampler_min = 2,
           .sampler_max = 1},
          "sampler_correction_min"},
         {{.top_entropy_quantile = 1, .clip_cov_ratio = 0.1, .kl_cov_ratio = 0.1}, "kl_cov_ratio"},

@@ -3,8 +3,7 @@
 
 #include "rl/entropy.h"
 
-static const ls_entropy_controller controller = {
-    .target = 0.2, .delta = 0.005, .min = 0, .max = 1};
+static const ls_entropy_controller controller = {.target = 0.2, .delta = 0.005, .min = 0, .max = 1};
 
 static void the_bonus_acts_only_up_to_the_target(void **state)
 {

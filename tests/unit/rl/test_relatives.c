@@ -212,8 +212,7 @@ static void run_on_policy(const char *objective, const ls_objective_options *opt
     ls_aggregation_totals totals;
     ls_aggregation_input input = {.n_seqs = 4, .seq_start = common_start};
     assert_int_equal(
-        ls_aggregation_weights(weight, &totals, ls_aggregation_find("seq-mean"), &input),
-        LEASH_OK);
+        ls_aggregation_weights(weight, &totals, ls_aggregation_find("seq-mean"), &input), LEASH_OK);
     leash_streams streams = {.n_tokens = 10,
                              .n_seqs = 4,
                              .seq_start = common_start,
