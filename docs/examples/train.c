@@ -4,11 +4,14 @@
 #include <leash/leash.h>
 #include <stdio.h>
 
-/* One call a setting keeps the error's place. */
-static leash_status set_all(leash_settings *s, const char *const *pairs)
+typedef struct setting {
+    const char *key, *value;
+} setting;
+
+static leash_status set_all(leash_settings *s, const setting *settings)
 {
-    for (; pairs[0]; pairs += 2) {
-        leash_status status = leash_settings_set(s, pairs[0], pairs[1]);
+    for (; settings->key; settings++) {
+        leash_status status = leash_settings_set(s, settings->key, settings->value);
         if (status != LEASH_OK)
             return status;
     }
@@ -25,23 +28,20 @@ static void on_step(void *user, int64_t step, int64_t n_steps, const char *metri
 int main(int argc, char **argv)
 {
     const char *dir = argc > 1 ? argv[1] : "runs/example";
-    const char *const training[] = {
-        "model",     "tiny", "task",       "arithmetic", "task_args", "digits=1,operators=+",
-        "max_steps", "10",   "output_dir", dir,          "overwrite", "true",
-        NULL};
-    const char *const evaluation[] = {"model",
-                                      dir,
-                                      "task",
-                                      "arithmetic",
-                                      "task_args",
-                                      "digits=1,operators=+",
-                                      "split",
-                                      "train",
-                                      "eval_num_rows",
-                                      "10",
-                                      "max_completion_length",
-                                      "16",
-                                      NULL};
+    const setting training[] = {
+        {"model", "tiny"},   {"task", "arithmetic"}, {"task_args", "digits=1,operators=+"},
+        {"max_steps", "10"}, {"output_dir", dir},    {"overwrite", "true"},
+        {NULL, NULL},
+    };
+    const setting evaluation[] = {
+        {"model", dir},
+        {"task", "arithmetic"},
+        {"task_args", "digits=1,operators=+"},
+        {"dataset_split", "train"},
+        {"eval_num_rows", "10"},
+        {"max_completion_length", "16"},
+        {NULL, NULL},
+    };
     leash_settings *train = NULL, *eval = NULL;
     leash_events events = {.on_step = on_step};
     leash_eval_report report;

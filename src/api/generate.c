@@ -4,8 +4,12 @@
 #include "api/session.h"
 #include "base/mem.h"
 
-static void emit(const ls_completion *c, const char *prompt, const ls_tokenizer *tokenizer,
-                 const leash_events *events)
+/* Rows that are worked on at once fill the engine's slots so many times: enough to keep it busy,
+ * few enough that rows come out while others are still to do. */
+#define FILLS 4
+
+static void emit(const ls_completion *c, int64_t row, const char *prompt,
+                 const ls_tokenizer *tokenizer, const leash_events *events)
 {
     ls_str line = LS_STR_INIT, text = LS_STR_INIT;
     char number[32];
@@ -13,7 +17,7 @@ static void emit(const ls_completion *c, const char *prompt, const ls_tokenizer 
     for (int32_t t = 0; t < c->n_tokens; t++)
         sum += c->logp[t];
     ls_tokenizer_decode(tokenizer, c->ids, c->n_tokens, false, &text);
-    ls_str_appendf(&line, "{\"row\": %lld, \"sample\": %d, \"prompt\": ", (long long)c->prompt + 1,
+    ls_str_appendf(&line, "{\"row\": %lld, \"sample\": %d, \"prompt\": ", (long long)row,
                    c->sample);
     ls_str_append_json(&line, prompt, strlen(prompt));
     ls_str_append(&line, ", \"completion\": ");
@@ -41,19 +45,26 @@ static leash_status run_prompts(ls_session *session, const leash_settings *setti
     const ls_run_options *o = &settings->options;
     int32_t eos = ls_tokenizer_eos(session->source.tokenizer);
     LS_TRY(ls_session_open_engine(session, settings, longest + o->sampling.max_completion_length));
-    ls_rollout_request request = {.prompts = prompts,
-                                  .n_prompts = n,
-                                  .sampling = o->sampling,
+    ls_rollout_request request = {.sampling = o->sampling,
                                   .seed = (uint64_t)o->train.seed,
                                   .purpose = LS_RNG_SAMPLE,
                                   .stop_ids = &eos,
                                   .n_stop_ids = eos >= 0,
                                   .should_stop = events->should_stop};
-    ls_rollout rollout;
-    LS_TRY(ls_engine_run(session->engine, &request, &session->work, &rollout));
-    for (int64_t i = 0; i < rollout.n_completions; i++)
-        emit(&rollout.completions[i], texts[rollout.completions[i].prompt],
-             session->source.tokenizer, events);
+    int64_t at_once = FILLS * o->engine.rollout_slots / o->rl.num_generations + 1;
+    for (int64_t first = 0; first < n; first += at_once) {
+        ls_rollout rollout;
+        ls_arena_mark mark = ls_arena_get_mark(&session->work);
+        request.prompts = prompts + first;
+        request.n_prompts = n - first < at_once ? n - first : at_once;
+        LS_TRY(ls_engine_run(session->engine, &request, &session->work, &rollout));
+        for (int64_t i = 0; i < rollout.n_completions; i++) {
+            const ls_completion *c = &rollout.completions[i];
+            emit(c, first + c->prompt + 1, texts[first + c->prompt], session->source.tokenizer,
+                 events);
+        }
+        ls_arena_rewind(&session->work, mark);
+    }
     return LEASH_OK;
 }
 

@@ -112,12 +112,11 @@ void ls_cli_command_help(const ls_command *self, const leash_settings *settings,
     append_own_flags(&text, self, columns);
     if (settings) {
         ls_config_help(settings->config, &text, columns, advanced_too);
-        ls_str_append(&text, "\nEverywhere\n");
-        ls_str_append(&text, "  --config FILE, -c FILE      Settings from a YAML file.\n"
-                             "  --recipe NAME               Settings from a built-in recipe; leash "
-                             "info lists them.\n"
-                             "  --print-config              Print all settings with their origins, "
-                             "do nothing.\n");
+        ls_str_append(&text, "\nEverywhere\n"
+                             "  --config FILE, -c FILE      Settings from a YAML file.\n"
+                             "  --recipe NAME               A built-in recipe; see leash info.\n"
+                             "  --print-config              Print all settings with their "
+                             "origins, do nothing.\n");
         if (!advanced_too)
             ls_str_appendf(&text,
                            "\nMore settings: leash %s --help-all\n"

@@ -48,7 +48,8 @@ static void count_from(ls_progress *p, int64_t step)
     p->first_step = step;
 }
 
-/* "12/60   1.3 s/step  1m 02s left" or "12/60   4.2/s     12s left", each padded so that the rest of the line stands still. */
+/* "12/60   1.3 s/step  1m 02s left" or "12/60    4.2/s     12s left", each padded so that the rest
+ * of the line stands still. */
 static int format_pace(const ls_progress *p, char *out, size_t size, int64_t step, int64_t n_steps)
 {
     char total[24], left[32];
@@ -83,8 +84,9 @@ static void draw_line(ls_progress *p, int64_t step, int64_t n_steps, const char 
 {
     char pace[96];
     int n_pace = format_pace(p, pace, sizeof pace, step, n_steps), n_note = (int)strlen(note);
-    /* the last column stays empty: some terminals wrap when it is written */
-    int room = terminal_columns() - 1 - (int)strlen(p->label) - 1 - n_pace - 2;
+    /* room for the ^C that a terminal shows; the last column stays empty, since some terminals wrap
+     * when it is written */
+    int room = terminal_columns() - 3 - (int)strlen(p->label) - 1 - n_pace - 2;
     while (n_note > 0 && room - 2 - n_note < LEAST_CELLS)
         n_note = shorten(note, n_note);
     int cells = room - (n_note ? 2 + n_note : 0);

@@ -1,6 +1,7 @@
 /* Option rows of the built-in rewards, and the list of rewards of a run. */
 #include "reward/options.h"
 
+#include <assert.h>
 #include <string.h>
 #include "reward/text.h"
 
@@ -14,6 +15,8 @@ static const char *const extracts[] = {
     LS_EXTRACT_LIST(LS_EXTRACT_CHOICE)
 #undef LS_EXTRACT_CHOICE
         NULL};
+
+static_assert(LS_COUNT(names) - 1 <= LS_REWARDS_MAX, "a plan has room for every reward once");
 
 #define ROW(field, option_type, text)                                                    \
     .key = #field, .type = (option_type), .offset = offsetof(ls_reward_settings, field), \
@@ -101,9 +104,6 @@ leash_status ls_reward_resolve(ls_reward_plan *plan, const ls_reward_settings *s
             return ls_fail(LEASH_USAGE, "reward: no reward named \"%s\"; did you mean %s?", item,
                            near ? near : names[0]);
         }
-        if (plan->n == LS_REWARDS_MAX)
-            return ls_fail(LEASH_USAGE, "reward: at most %d rewards can be combined",
-                           LS_REWARDS_MAX);
         for (int64_t i = 0; i < plan->n; i++)
             if (plan->reward[i] == reward)
                 return ls_fail(LEASH_USAGE, "reward: %s is named twice", item);

@@ -63,7 +63,7 @@ leash_status ls_objective_check(const ls_objective *objective, const ls_objectiv
     LS_TRY(check_clip(options));
     if (objective->check)
         LS_TRY(objective->check(options));
-    if (options->importance_sampling_level != LS_RATIO_TOKEN && objective != &ls_objective_ppo_clip)
+    if (options->importance_sampling_level != LS_RATIO_TOKEN && !objective->has_ratio_level)
         return ls_fail(LEASH_USAGE,
                        "importance_sampling_level has no effect on objective %s; set objective: "
                        "ppo-clip, or importance_sampling_level: token",

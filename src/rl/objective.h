@@ -98,7 +98,8 @@ typedef void ls_objective_fn(float *dlogp, ls_objective_sums *sums,
 
 typedef struct ls_objective {
     const char *name, *help, *source;
-    unsigned needs; /* LS_NEED_ bits */
+    unsigned needs;       /* LS_NEED_ bits                    */
+    bool has_ratio_level; /* reads importance_sampling_level  */
     ls_objective_fn *run;
     /* Refuses values of the options that are this objective's own; NULL: it has none.  LEASH_USAGE
      * naming the option. */

@@ -150,6 +150,10 @@ static void every_table_gives_the_reference_bits_across_blocks(void **state)
     compare_gemm(260, 33, 400, 5, false, true);  /* several groups of rows */
     compare_gemm(250, 40, 390, 0, true, true);   /* the same for a transposed A */
     compare_gemm(65, 200, 130, 0, true, false);
+    /* B in blocks of columns and of K: rows 1024 floats apart, which all tables copy. */
+    compare_gemm(90, 301, 800, 723, false, true);
+    compare_gemm(131, 601, 390, 423, true, true);
+    compare_gemm(90, 20, 300, 1004, true, false);
     compare_gemm(5, 4100, 20, 0, false, false);
 }
 

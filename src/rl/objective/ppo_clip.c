@@ -80,5 +80,6 @@ const ls_objective ls_objective_ppo_clip = {
             "sequences (PPO, GRPO, DAPO, Dr. GRPO, GSPO, LUSPO, RLOO)",
     .source = "arXiv:1707.06347",
     .needs = LS_NEED_OLD_LOGP | LS_NEED_ADVANTAGE,
+    .has_ratio_level = true,
     .run = run,
 };
