@@ -79,8 +79,8 @@ LEASH_API leash_status leash_eval(leash_eval_report *report, char **text, char *
                                   leash_settings *settings,
                                   const leash_events *events) LEASH_MUST_USE;
 
-/* Completes every prompt of the dataset (or the one prompt), num_generations times (1 unless that is
- * set), at the sampling settings: events->on_row. */
+/* Completes every prompt of the dataset (or the one prompt), num_generations times (1 unless that
+ * is set), at the sampling settings: events->on_row. */
 LEASH_API leash_status leash_generate(leash_settings *settings, const char *prompt,
                                       const leash_events *events) LEASH_MUST_USE;
 

@@ -1,9 +1,9 @@
 /* leash_eval: held-out problems, completions, verdicts. */
 #include <math.h>
-#include <string.h>
 
 #include "api/session.h"
 #include "base/mem.h"
+#include "eval/completion_json.h"
 #include "eval/evaluate.h"
 
 static void emit_rows(const ls_eval_result *r, const ls_dataset *problems,
@@ -12,22 +12,14 @@ static void emit_rows(const ls_eval_result *r, const ls_dataset *problems,
     ls_str line = LS_STR_INIT, text = LS_STR_INIT;
     for (int64_t i = 0; i < r->rollout.n_completions; i++) {
         const ls_completion *c = &r->rollout.completions[i];
-        const ls_example *example = &problems->rows[c->prompt];
+        ls_completion_json completion = {.example = &problems->rows[c->prompt],
+                                         .has_answer = true,
+                                         .sample = c->sample,
+                                         .ids = c->ids,
+                                         .n_ids = c->n_tokens};
         double score = r->strict_score[i];
         ls_str_clear(&line);
-        ls_str_clear(&text);
-        ls_tokenizer_decode(tokenizer, c->ids, c->n_tokens, false, &text);
-        ls_str_appendf(&line,
-                       "{\"row\": %lld, \"sample\": %d, \"prompt\": ", (long long)c->prompt + 1,
-                       c->sample);
-        ls_str_append_json(&line, example->prompt, strlen(example->prompt));
-        ls_str_append(&line, ", \"completion\": ");
-        ls_str_append_json(&line, text.data, text.len);
-        ls_str_append(&line, ", \"answer\": ");
-        if (example->answer)
-            ls_str_append_json(&line, example->answer, strlen(example->answer));
-        else
-            ls_str_append(&line, "null");
+        ls_completion_json_begin(&line, &completion, tokenizer, &text);
         ls_str_appendf(&line, ", \"correct\": %s}",
                        isnan(score) ? "null"
                        : score > 0  ? "true"

@@ -3,25 +3,23 @@
 
 #include "api/session.h"
 #include "base/mem.h"
+#include "eval/completion_json.h"
 
 /* Rows that are worked on at once fill the engine's slots so many times: enough to keep it busy,
  * few enough that rows come out while others are still to do. */
 #define FILLS 4
 
-static void emit(const ls_completion *c, int64_t row, const char *prompt,
-                 const ls_tokenizer *tokenizer, const leash_events *events)
+static void emit(const ls_completion *c, const ls_example *example, const ls_tokenizer *tokenizer,
+                 const leash_events *events)
 {
     ls_str line = LS_STR_INIT, text = LS_STR_INIT;
+    ls_completion_json completion = {
+        .example = example, .sample = c->sample, .ids = c->ids, .n_ids = c->n_tokens};
     char number[32];
     double sum = 0;
     for (int32_t t = 0; t < c->n_tokens; t++)
         sum += c->logp[t];
-    ls_tokenizer_decode(tokenizer, c->ids, c->n_tokens, false, &text);
-    ls_str_appendf(&line, "{\"row\": %lld, \"sample\": %d, \"prompt\": ", (long long)row,
-                   c->sample);
-    ls_str_append_json(&line, prompt, strlen(prompt));
-    ls_str_append(&line, ", \"completion\": ");
-    ls_str_append_json(&line, text.data, text.len);
+    ls_completion_json_begin(&line, &completion, tokenizer, &text);
     ls_str_appendf(&line,
                    ", \"finish_reason\": \"%s\", \"n_tokens\": %d, \"logp\": %s, \"token_ids\": [",
                    c->finish == LS_FINISH_STOP ? "stop" : "length", c->n_tokens,
@@ -39,7 +37,7 @@ static void emit(const ls_completion *c, int64_t row, const char *prompt,
 }
 
 static leash_status run_prompts(ls_session *session, const leash_settings *settings,
-                                const ls_prompt *prompts, const char *const *texts, int64_t n,
+                                const ls_prompt *prompts, const ls_example *rows, int64_t n,
                                 int64_t longest, const leash_events *events)
 {
     const ls_run_options *o = &settings->options;
@@ -60,8 +58,7 @@ static leash_status run_prompts(ls_session *session, const leash_settings *setti
         LS_TRY(ls_engine_run(session->engine, &request, &session->work, &rollout));
         for (int64_t i = 0; i < rollout.n_completions; i++) {
             const ls_completion *c = &rollout.completions[i];
-            emit(c, first + c->prompt + 1, texts[first + c->prompt], session->source.tokenizer,
-                 events);
+            emit(c, &rows[first + c->prompt], session->source.tokenizer, events);
         }
         ls_arena_rewind(&session->work, mark);
     }
@@ -77,18 +74,14 @@ static leash_status run_dataset(ls_session *session, const leash_settings *setti
     ls_dataset set;
     LS_TRY(ls_dataset_load(&set, &data, session->source.tokenizer, true, (uint64_t)o->train.seed));
     ls_prompt *prompts = ls_malloc((size_t)set.n_rows * sizeof *prompts);
-    const char **texts = ls_malloc((size_t)set.n_rows * sizeof *texts);
-    for (int64_t i = 0; i < set.n_rows; i++) {
+    for (int64_t i = 0; i < set.n_rows; i++)
         prompts[i] = (ls_prompt){.ids = set.rows[i].ids,
                                  .n_ids = set.rows[i].n_prompt,
                                  .prompt_id = (uint32_t)i,
                                  .n_samples = (int32_t)o->rl.num_generations};
-        texts[i] = set.rows[i].prompt;
-    }
     leash_status status =
-        run_prompts(session, settings, prompts, texts, set.n_rows, set.max_prompt, events);
+        run_prompts(session, settings, prompts, set.rows, set.n_rows, set.max_prompt, events);
     ls_free(prompts);
-    ls_free(texts);
     ls_dataset_release(&set);
     return status;
 }
@@ -109,8 +102,9 @@ static leash_status run_prompt(ls_session *session, const leash_settings *settin
     ls_prompt prompt = {.ids = ids,
                         .n_ids = (int32_t)n,
                         .n_samples = (int32_t)settings->options.rl.num_generations};
+    ls_example row = {.prompt = text, .line = 1};
     if (status == LEASH_OK)
-        status = run_prompts(session, settings, &prompt, &text, 1, n, events);
+        status = run_prompts(session, settings, &prompt, &row, 1, n, events);
     ls_free(ids);
     return status;
 }

@@ -84,10 +84,9 @@ leash_status leash_score(leash_settings *settings, const leash_events *events)
         ls_dataset_load(&set, &data, session.source.tokenizer, false, (uint64_t)o->train.seed);
     if (status == LEASH_OK) {
         if (set.max_tokens > ls_model_context(&session.source.config))
-            status = ls_fail(LEASH_DATA,
-                             "%s: the longest row has %d tokens, the model's context is %lld",
-                             set.name, (int)set.max_tokens,
-                             (long long)ls_model_context(&session.source.config));
+            status = ls_fail(
+                LEASH_DATA, "%s: the longest row has %d tokens, the model's context is %lld",
+                set.name, (int)set.max_tokens, (long long)ls_model_context(&session.source.config));
         else
             status = score_rows(&session, settings, &set, events);
         ls_dataset_release(&set);

@@ -19,7 +19,7 @@ static void on_step(void *user, const ls_run *run, const ls_metrics *metrics)
     if (!f->events->on_step)
         return;
     ls_str_clear(&f->json);
-    ls_metrics_json(metrics, true, &f->json);
+    ls_metrics_json(metrics, &f->json);
     f->events->on_step(f->events->user, run->state.step, run->n_steps, f->json.data);
 }
 

@@ -37,8 +37,19 @@ static arrays take_arrays(const ls_eval_request *r)
     return a;
 }
 
+static leash_status check_request(const ls_eval_request *r)
+{
+    if (r->n_samples > 1 && r->sampling.temperature <= 0)
+        return ls_fail(LEASH_USAGE,
+                       "eval_samples = %lld completions of a greedy policy are equal: set "
+                       "eval_temperature above 0, or eval_samples to 1",
+                       (long long)r->n_samples);
+    return LEASH_OK;
+}
+
 leash_status ls_eval_measure(const ls_eval_request *r)
 {
+    LS_TRY(check_request(r));
     (void)take_arrays(r);
     return ls_engine_measure(r->engine, r->arena, r->problems->n_rows * r->n_samples,
                              r->sampling.max_completion_length);
@@ -181,11 +192,7 @@ leash_status ls_evaluate(ls_eval_result *out, const ls_eval_request *r)
 {
     memset(out, 0, sizeof *out);
     int64_t n = r->problems->n_rows, n_samples = r->n_samples;
-    if (n_samples > 1 && r->sampling.temperature <= 0)
-        return ls_fail(LEASH_USAGE,
-                       "eval_samples = %lld completions of a greedy policy are equal: set "
-                       "eval_temperature above 0, or eval_samples to 1",
-                       (long long)n_samples);
+    LS_TRY(check_request(r));
     out->n_problems = n;
     out->n_samples = n_samples;
     for (int64_t k = 1; k <= n_samples && out->n_k < LS_EVAL_K_MAX; k *= 2)
@@ -218,72 +225,4 @@ leash_status ls_evaluate(ls_eval_result *out, const ls_eval_request *r)
     out->lenient = accuracy_interval(a.lenient_share, n, n_samples, r->seed);
     summarise_lengths(out);
     return LEASH_OK;
-}
-
-void ls_eval_print(const ls_eval_result *r, ls_str *out)
-{
-    ls_str_appendf(out, "problems    %lld, %lld completion%s each, %lld judged",
-                   (long long)r->n_problems, (long long)r->n_samples, r->n_samples == 1 ? "" : "s",
-                   (long long)r->n_judged);
-    if (r->n_cannot_judge)
-        ls_str_appendf(out, ", %lld cannot be judged", (long long)r->n_cannot_judge);
-    ls_str_appendf(out, "\naccuracy    %5.1f %%  [%.1f, %.1f]  strict\n", 100 * r->strict.value,
-                   100 * r->strict.low, 100 * r->strict.high);
-    ls_str_appendf(out, "            %5.1f %%  [%.1f, %.1f]  lenient\n", 100 * r->lenient.value,
-                   100 * r->lenient.low, 100 * r->lenient.high);
-    if (r->n_k > 1) {
-        ls_str_append(out, "\n       k    pass@k   lenient     maj@k\n");
-        for (int64_t i = 0; i < r->n_k; i++)
-            ls_str_appendf(out, "%8lld   %5.1f %%   %5.1f %%   %5.1f %%\n", (long long)r->k[i],
-                           100 * r->pass_at_k[i], 100 * r->pass_at_k_lenient[i],
-                           100 * r->maj_at_k[i]);
-        ls_str_append_char(out, '\n');
-    }
-    ls_str_appendf(out, "length      %.1f tokens, %.1f %% cut short, %.1f %% without an answer\n",
-                   r->mean_length, 100 * r->clipped_ratio, 100 * r->no_answer);
-    ls_str_appendf(out, "speed       %.0f tokens/s\n",
-                   r->seconds > 0 ? (double)r->n_tokens / r->seconds : 0);
-}
-
-/* A JSON number, null when there is none. */
-static const char *json_number(char buffer[32], double value)
-{
-    return isfinite(value) ? ls_format_double(buffer, value) : "null";
-}
-
-static void append_series(ls_str *out, const char *name, const int64_t *k, const double *value,
-                          int64_t n)
-{
-    char number[32];
-    ls_str_appendf(out, ", \"%s\": {", name);
-    for (int64_t i = 0; i < n; i++)
-        ls_str_appendf(out, "%s\"%lld\": %s", i ? ", " : "", (long long)k[i],
-                       json_number(number, value[i]));
-    ls_str_append_char(out, '}');
-}
-
-void ls_eval_json(const ls_eval_result *r, ls_str *out)
-{
-    char a[32], b[32], c[32];
-    ls_str_appendf(
-        out, "{\"problems\": %lld, \"samples\": %lld, \"judged\": %lld, \"cannot_judge\": %lld",
-        (long long)r->n_problems, (long long)r->n_samples, (long long)r->n_judged,
-        (long long)r->n_cannot_judge);
-    ls_str_appendf(out, ", \"accuracy\": %s, \"accuracy_low\": %s, \"accuracy_high\": %s",
-                   ls_format_double(a, r->strict.value), ls_format_double(b, r->strict.low),
-                   ls_format_double(c, r->strict.high));
-    ls_str_appendf(
-        out,
-        ", \"accuracy_lenient\": %s, \"accuracy_lenient_low\": %s, \"accuracy_lenient_high\": %s",
-        ls_format_double(a, r->lenient.value), ls_format_double(b, r->lenient.low),
-        ls_format_double(c, r->lenient.high));
-    append_series(out, "pass@k", r->k, r->pass_at_k, r->n_k);
-    append_series(out, "pass@k_lenient", r->k, r->pass_at_k_lenient, r->n_k);
-    append_series(out, "maj@k", r->k, r->maj_at_k, r->n_k);
-    ls_str_appendf(out, ", \"mean_length\": %s, \"clipped_ratio\": %s, \"no_answer\": %s",
-                   ls_format_double(a, r->mean_length), ls_format_double(b, r->clipped_ratio),
-                   ls_format_double(c, r->no_answer));
-    ls_str_appendf(out, ", \"entropy\": %s, \"tokens\": %lld, \"seconds\": %s}",
-                   ls_format_double(a, r->entropy), (long long)r->n_tokens,
-                   ls_format_double(b, r->seconds));
 }

@@ -45,7 +45,7 @@ typedef struct ls_eval_result {
 
 leash_status ls_evaluate(ls_eval_result *out, const ls_eval_request *request) LEASH_MUST_USE;
 /* For the plan: takes from request->arena what an evaluation with completions of full length
- * takes. */
+ * takes, and finds what no evaluation of this kind could do. */
 leash_status ls_eval_measure(const ls_eval_request *request) LEASH_MUST_USE;
 /* Longest prompt + completion. */
 int64_t ls_eval_max_length(const ls_dataset *problems, const ls_sampling_options *sampling);

@@ -73,16 +73,6 @@ double ls_run_log_last(const ls_run_log *log, const char *metric)
     return NAN;
 }
 
-double ls_run_log_first(const ls_run_log *log, const char *metric)
-{
-    for (size_t i = 0; i < json_array_size(log->steps); i++) {
-        double value = ls_run_log_value(log, i, metric);
-        if (!isnan(value))
-            return value;
-    }
-    return NAN;
-}
-
 double ls_run_log_sum(const ls_run_log *log, const char *metric)
 {
     double sum = NAN;

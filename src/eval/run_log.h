@@ -17,9 +17,8 @@ typedef struct ls_run_log {
  * with file and line. */
 leash_status ls_run_log_open(ls_run_log *log, const char *dir) LEASH_MUST_USE;
 void ls_run_log_close(ls_run_log *log);
-/* The last, first, or summed finite value of a metric; NAN when there is none. */
+/* The last or summed finite value of a metric; NAN when there is none. */
 double ls_run_log_last(const ls_run_log *log, const char *metric);
-double ls_run_log_first(const ls_run_log *log, const char *metric);
 double ls_run_log_sum(const ls_run_log *log, const char *metric);
 /* Median over the steps; NAN when there is none. */
 double ls_run_log_median(const ls_run_log *log, const char *metric);

@@ -1,4 +1,5 @@
-/* The FMA rate of the registers at this moment: what products, steps and rollouts are compared with. */
+/* The FMA rate of the registers at this moment: what products, steps and rollouts are compared
+ * with. */
 #ifndef LS_KERNELS_PEAK_H
 #define LS_KERNELS_PEAK_H
 

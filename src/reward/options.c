@@ -25,7 +25,8 @@ static_assert(LS_COUNT(names) - 1 <= LS_REWARDS_MAX, "a plan has room for every 
 static const ls_option rows[] = {
     {ROW(reward, LS_OPT_STRING, ""),
      .help = "Rewards of a completion, joined with commas; empty: the one of the task.",
-     .more = "The first that is no gate is what accuracy means.  number: the answer equals the gold number; exact: the gold text; format: the asked "
+     .more = "The first that is no gate is what accuracy means.  number: the answer equals the "
+             "gold number; exact: the gold text; format: the asked "
              "tags and nothing else; countdown: an expression that hits the target."},
     {ROW(reward_weights, LS_OPT_STRING, ""),
      .help = "One weight a reward, joined with commas; empty: all 1.",

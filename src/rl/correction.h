@@ -5,9 +5,9 @@
  *     for each optimiser update of the step:
  *         ls_correction_apply(advantage, anchor, &report, &options, &view, entropy, &name);
  *
- * Objectives are homogeneous in the advantage, so a factor on the policy term of a token is a factor
- * on its advantage.  Factors are detached, and are made once an update over all its sequences, from
- * what the rollout recorded: no cut into micro-batches can change them.
+ * Objectives are homogeneous in the advantage, so a factor on the policy term of a token is a
+ * factor on its advantage.  Factors are detached, and are made once an update over all its
+ * sequences, from what the rollout recorded: no cut into micro-batches can change them.
  *
  *     sampler            w = e^(old_logp - sampler_logp), where the sampler's distribution is not
  *                        that of the policy (top_k, top_p, min_p, another engine): of a token, or
@@ -20,8 +20,8 @@
  *     kl_cov             the tokens of highest covariance are held: anchor becomes kl_cov_coef for
  *                        them, and the loss of such a token has anchor |logp - old_logp| added
  *
- * The covariance of a token is (A - mean A)(old_logp - mean old_logp) over active tokens.  Deviation:
- * the papers' codes take entropy and log-probability from the running forward pass of a
+ * The covariance of a token is (A - mean A)(old_logp - mean old_logp) over active tokens.
+ * Deviation: the papers' codes take entropy and log-probability from the running forward pass of a
  * micro-batch; these are the ones of the policy that sampled, the same numbers in the first
  * update after a rollout. */
 #ifndef LS_RL_CORRECTION_H
@@ -75,8 +75,8 @@ leash_status ls_correction_check(const ls_correction_options *options) LEASH_MUS
 
 /* Scales advantage (n_tokens of the view) and overwrites anchor (n_tokens), which may be NULL
  * without kl_cov.  Sequences that are masked or dropped have no active token.  Needs old_logp for
- * the covariances, sampler_logp and old_logp for the sampler; entropy (n_tokens) may be NULL without
- * an entropy mask.  `name` gives seed, step and update (as `prompt`) to the draw. */
+ * the covariances, sampler_logp and old_logp for the sampler; entropy (n_tokens) may be NULL
+ * without an entropy mask.  `name` gives seed, step and update (as `prompt`) to the draw. */
 void ls_correction_apply(float *advantage, float *anchor, ls_correction_report *report,
                          const ls_correction_options *options, const leash_streams *view,
                          const float *entropy, const ls_rng_name *name);

@@ -216,11 +216,6 @@ leash_status ls_engine_new(ls_engine **out, ls_model *model, ls_arena *arena,
     return LEASH_OK;
 }
 
-int64_t ls_engine_cache_bytes(const ls_engine *engine)
-{
-    return engine->pages.n_pages * engine->pages.page_floats * (int64_t)sizeof(float);
-}
-
 /* --- results --- */
 
 typedef struct { /* where the tokens of one completion go */

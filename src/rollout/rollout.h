@@ -88,9 +88,6 @@ leash_status ls_engine_new(ls_engine **out, ls_model *model, ls_arena *arena,
  * LEASH_NUMERIC when a log-probability is not finite (prompt, sample, position named). */
 leash_status ls_engine_run(ls_engine *engine, const ls_rollout_request *request, ls_arena *results,
                            ls_rollout *out) LEASH_MUST_USE;
-/* Bytes of the KV pages, which are a part of what ls_engine_new takes; the rest is tables and
- * the memory of one forward. */
-int64_t ls_engine_cache_bytes(const ls_engine *engine);
 /* For the plan: takes from `results` what the longest results of `n_completions` completions
  * would take.  Errors: none; the status is for callers that pass it on. */
 leash_status ls_engine_measure(const ls_engine *engine, ls_arena *results, int64_t n_completions,

@@ -8,21 +8,6 @@
 
 #include "text/utf8.h"
 
-static bool is_own_symbol(uint32_t byte)
-{
-    return (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-}
-
-static uint32_t symbol_of(uint32_t byte)
-{
-    if (is_own_symbol(byte))
-        return byte;
-    uint32_t n_before = 0;
-    for (uint32_t b = 0; b < byte; b++)
-        n_before += !is_own_symbol(b);
-    return 256 + n_before;
-}
-
 static leash_status byte_create(ls_tokenizer *t, const char *args)
 {
     if (args[0])
@@ -53,19 +38,14 @@ static void byte_symbol(const ls_tokenizer *t, int32_t id, ls_str *out)
 {
     (void)t;
     char utf8[5];
-    ls_str_append_n(out, utf8, ls_utf8_put(utf8, symbol_of((uint32_t)id)));
+    ls_str_append_n(out, utf8, ls_utf8_put(utf8, ls_byte_symbol((unsigned char)id)));
 }
 
 static leash_status byte_read_vocab(ls_tokenizer *t, const json_t *vocab, const char *file)
 {
-    if (json_object_size(vocab) != 256)
-        return ls_fail(LEASH_UNSUPPORTED,
-                       "%s: model.vocab has %zu entries; a byte tokenizer has exactly the 256 byte "
-                       "symbols, and byte-level BPE with merges is not supported",
-                       file, json_object_size(vocab));
     for (uint32_t byte = 0; byte < 256; byte++) {
         char symbol[5];
-        ls_utf8_put(symbol, symbol_of(byte));
+        ls_utf8_put(symbol, ls_byte_symbol((unsigned char)byte));
         const json_t *id = json_object_get(vocab, symbol);
         if (!json_is_integer(id))
             return ls_fail(LEASH_FORMAT,

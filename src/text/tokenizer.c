@@ -1,7 +1,6 @@
 /* Tokenizers without their kinds and files: construction, ids, pieces, growing arrays of ids.
  *
- * A tokenizer is immutable once made, so threads may share it.  Specials stand after the ordinary
- * ids; text never becomes one. */
+ * The byte and char kinds have specials after the ordinary ids, and text never becomes one. */
 #include "text/tokenizer.h"
 
 #include <string.h>
@@ -54,10 +53,20 @@ void ls_tokenizer_finish(ls_tokenizer *t, const char *const *specials, int32_t n
 
 int32_t ls_tokenizer_special_id(const ls_tokenizer *t, const char *text)
 {
+    if (t->pipeline)
+        return ls_vocab_find(&t->pipeline->bpe.vocab, text, strlen(text));
     for (int32_t id = t->n_ordinary; id < ls_tokenizer_vocab_size(t); id++)
         if (strcmp(t->pieces[id], text) == 0)
             return id;
     return -1;
+}
+
+ls_tokenizer *ls_tokenizer_of_pipeline(ls_pipeline *pipeline)
+{
+    ls_tokenizer *t = ls_tokenizer_alloc(NULL);
+    t->pipeline = pipeline;
+    t->n_ordinary = pipeline->bpe.vocab.n_ids;
+    return t;
 }
 
 static leash_status find_kind(const ls_tokenizer_kind **out, const char *name, size_t n)
@@ -105,6 +114,8 @@ void ls_tokenizer_free(ls_tokenizer *t)
     ls_free(t->pieces);
     ls_free(t->entries);
     ls_free(t->codepoints);
+    ls_free(t->stop_ids);
+    ls_pipeline_free(t->pipeline);
     ls_free(t);
 }
 
@@ -123,32 +134,59 @@ int32_t ls_tokenizer_eos(const ls_tokenizer *t)
     return t->eos;
 }
 
+int32_t ls_tokenizer_stop_ids(const ls_tokenizer *t, const int32_t **ids)
+{
+    *ids = t->n_stop ? t->stop_ids : &t->eos;
+    return t->n_stop ? t->n_stop : t->eos >= 0;
+}
+
+leash_status ls_tokenizer_encode_as(const ls_tokenizer *t, unsigned flags, const char *text,
+                                    size_t n_bytes, int32_t **ids, int64_t *n, int64_t *cap)
+{
+    ls_ids out = {*ids, *n, *cap};
+    leash_status status = LEASH_OK;
+    if (t->pipeline) {
+        status = ls_pipeline_encode(t->pipeline, &out, text, n_bytes, flags);
+    } else if (n_bytes) {
+        /* These kinds make no more ids than bytes. */
+        int64_t n_new = 0;
+        ls_ids_reserve(&out, (int64_t)n_bytes);
+        status = t->kind->encode(t, out.ids + out.n, &n_new, text, n_bytes);
+        if (status == LEASH_OK)
+            out.n += n_new;
+    }
+    *ids = out.ids;
+    *n = out.n;
+    *cap = out.cap;
+    return status;
+}
+
 leash_status ls_tokenizer_encode(const ls_tokenizer *t, const char *text, size_t n_bytes,
                                  int32_t **ids, int64_t *n, int64_t *cap)
 {
-    /* No kind makes more ids than bytes, so one growth is enough. */
-    int64_t need = *n + (int64_t)n_bytes;
-    if (need > *cap) {
-        int64_t grown = need > *cap * 2 ? need : *cap * 2;
-        *ids = ls_realloc(*ids, ls_mul_size((size_t)grown, sizeof **ids));
-        *cap = grown;
-    }
-    if (n_bytes == 0)
-        return LEASH_OK;
-    int64_t n_new = 0;
-    LS_TRY(t->kind->encode(t, *ids + *n, &n_new, text, n_bytes));
-    *n += n_new;
-    return LEASH_OK;
+    return ls_tokenizer_encode_as(t, 0, text, n_bytes, ids, n, cap);
 }
 
 bool ls_tokenizer_is_special(const ls_tokenizer *t, int32_t id)
 {
-    return id >= t->n_ordinary && id < ls_tokenizer_vocab_size(t);
+    if (id < 0 || id >= ls_tokenizer_vocab_size(t))
+        return false;
+    return t->pipeline ? t->pipeline->added.is_special[id] : id >= t->n_ordinary;
 }
 
 void ls_tokenizer_decode(const ls_tokenizer *t, const int32_t *ids, int64_t n, bool with_specials,
                          ls_str *out)
 {
+    if (t->pipeline) {
+        ls_decoder d;
+        ls_decoder_init(&d, t, with_specials);
+        d.is_whole = true;
+        for (int64_t i = 0; i < n; i++)
+            ls_decoder_push(&d, ids[i], out);
+        ls_decoder_finish(&d, out);
+        ls_decoder_release(&d);
+        return;
+    }
     for (int64_t i = 0; i < n; i++) {
         if (ids[i] >= 0 && ids[i] < t->n_ordinary)
             t->kind->append(t, ids[i], out);
@@ -159,10 +197,15 @@ void ls_tokenizer_decode(const ls_tokenizer *t, const int32_t *ids, int64_t n, b
 
 const char *ls_tokenizer_piece(const ls_tokenizer *t, int32_t id)
 {
-    return id >= 0 && id < ls_tokenizer_vocab_size(t) ? t->pieces[id] : "";
+    size_t n_bytes;
+    if (!t->pipeline)
+        return id >= 0 && id < ls_tokenizer_vocab_size(t) ? t->pieces[id] : "";
+    const char *token = ls_vocab_token(&t->pipeline->bpe.vocab, id, &n_bytes);
+    return token ? token : "";
 }
 
 void ls_tokenizer_describe(const ls_tokenizer *t, ls_str *out)
 {
-    ls_str_appendf(out, "%s, %d tokens", t->kind->name, (int)ls_tokenizer_vocab_size(t));
+    ls_str_appendf(out, "%s, %d tokens", t->pipeline ? "bpe" : t->kind->name,
+                   (int)ls_tokenizer_vocab_size(t));
 }

@@ -23,7 +23,7 @@ static leash_status leash_rewards(ls_run *run, double *shaped, double **token_co
         return ls_fail(LEASH_NUMERIC,
                        "ref_model: its log-probability of a completion of dataset row %lld is not "
                        "finite; look for such numbers in its file",
-                       (long long)run->data.rows[s->row[ls_sequences_of_target(s, bad)]].line);
+                       (long long)s->line[ls_sequences_of_target(s, bad)]);
     if (run->plan.objective_options.kl_in != LS_KL_IN_REWARD)
         return LEASH_OK;
     *token_cost =

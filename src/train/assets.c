@@ -20,9 +20,9 @@ static bool is_model_folder(const char *path)
 static leash_status resolve_folder(char out[LS_PATH_MAX], const char *key, const char *path)
 {
     if (!ls_dir_exists(path))
-        return ls_fail(
-            LEASH_USAGE,
-            "--%s: '%s' is neither a folder nor a built-in shape (tiny, 1m, 15m, 135m)", key, path);
+        return ls_fail(LEASH_USAGE,
+                       "--%s: '%s' is neither a folder nor a built-in shape (tiny, 1m, 15m, 135m)",
+                       key, path);
     if (is_model_folder(path)) {
         snprintf(out, LS_PATH_MAX, "%s", path);
         return LEASH_OK;

@@ -17,8 +17,8 @@ typedef struct ls_model_source {
     ls_tokenizer *tokenizer; /* owned */
 } ls_model_source;
 
-/* model: a model folder, a run directory, or a built-in name; key: the setting that named it.  Errors: LEASH_USAGE / LEASH_IO /
- * LEASH_FORMAT naming path and key. */
+/* model: a model folder, a run directory, or a built-in name; key: the setting that named it.
+ * Errors: LEASH_USAGE / LEASH_IO / LEASH_FORMAT naming path and key. */
 leash_status ls_model_source_open(ls_model_source *out, const char *key, const char *model,
                                   const ls_run_options *options) LEASH_MUST_USE;
 void ls_model_source_close(ls_model_source *source);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "eval/completion_json.h"
 
 typedef enum fold { FOLD_MEAN, FOLD_SUM, FOLD_MIN, FOLD_MAX } fold;
 
@@ -64,8 +65,8 @@ static leash_status run_updates(ls_run *run, ls_metrics *m)
 {
     ls_sequences *s = &run->sequences;
     bool has_rollouts = ls_run_has_rollouts(run->o);
-    int64_t passes = has_rollouts ? run->o->rl.num_iterations : 1, rows = 0, hits = 0,
-            targets = 0, n_done = 0;
+    int64_t passes = has_rollouts ? run->o->rl.num_iterations : 1, rows = 0, hits = 0, targets = 0,
+            n_done = 0;
     int64_t slices = ls_step_slices(run->o);
     double started = ls_clock_seconds();
     for (int64_t k = 0; k < passes * slices; k++) {
@@ -103,24 +104,17 @@ static leash_status run_updates(ls_run *run, ls_metrics *m)
 
 static void append_completion(ls_run *run, int64_t i)
 {
-    ls_str *line = &run->lines, *text = &run->text;
+    ls_str *line = &run->lines;
     const ls_sequences *s = &run->sequences;
-    const ls_example *example = &run->data.rows[s->row[i]];
-    const int32_t *ids = s->ids + s->start[i] + s->n_prompt[i];
     int64_t n = s->start[i + 1] - s->start[i] - s->n_prompt[i];
+    ls_completion_json completion = {.step = run->state.step + 1,
+                                     .example = &run->data.rows[s->row[i]],
+                                     .has_answer = true,
+                                     .sample = s->sample[i],
+                                     .ids = s->ids + s->start[i] + s->n_prompt[i],
+                                     .n_ids = n};
     char number[32];
-    ls_str_clear(text);
-    ls_tokenizer_decode(run->source.tokenizer, ids, n, false, text);
-    ls_str_appendf(line, "{\"step\": %lld, \"row\": %lld, \"sample\": %d, \"prompt\": ",
-                   (long long)run->state.step + 1, (long long)example->line, s->sample[i]);
-    ls_str_append_json(line, example->prompt, strlen(example->prompt));
-    ls_str_append(line, ", \"completion\": ");
-    ls_str_append_json(line, text->data, text->len);
-    ls_str_append(line, ", \"answer\": ");
-    if (example->answer)
-        ls_str_append_json(line, example->answer, strlen(example->answer));
-    else
-        ls_str_append(line, "null");
+    ls_completion_json_begin(line, &completion, run->source.tokenizer, &run->text);
     ls_str_appendf(line, ", \"reward\": %s",
                    isnan(s->reward[i]) ? "null" : ls_format_double(number, s->reward[i]));
     ls_str_appendf(line, ", \"advantage\": %s, \"n_tokens\": %lld, \"truncated\": %s}\n",
@@ -144,7 +138,7 @@ static leash_status log_completions(ls_run *run)
 static leash_status log_metrics(ls_run *run, const ls_metrics *m)
 {
     ls_str_clear(&run->lines);
-    ls_metrics_json(m, true, &run->lines);
+    ls_metrics_json(m, &run->lines);
     return ls_rundir_append_metrics(&run->dir, run->lines.data, run->lines.len);
 }
 

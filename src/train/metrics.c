@@ -91,13 +91,11 @@ double ls_metrics_get(const ls_metrics *m, const char *name)
     return at < 0 ? NAN : m->values[at].value;
 }
 
-void ls_metrics_json(const ls_metrics *m, bool with_timing, ls_str *out)
+void ls_metrics_json(const ls_metrics *m, ls_str *out)
 {
     char number[32];
     ls_str_appendf(out, "{\"step\": %lld", (long long)m->step);
     for (int64_t i = 0; i < m->n; i++) {
-        if (rows[m->values[i].row].is_timing && !with_timing)
-            continue;
         double value = m->values[i].value;
         ls_str_append(out, ", ");
         ls_str_append_json(out, m->values[i].name, strlen(m->values[i].name));

@@ -35,8 +35,8 @@ void ls_metrics_setf(ls_metrics *m, double value, const char *name_format, ...)
     __attribute__((format(printf, 3, 4)));
 /* NAN when it is not set. */
 double ls_metrics_get(const ls_metrics *m, const char *name);
-/* One JSON object without newline; with_timing false leaves timing rows out. */
-void ls_metrics_json(const ls_metrics *m, bool with_timing, ls_str *out);
+/* One JSON object without newline. */
+void ls_metrics_json(const ls_metrics *m, ls_str *out);
 void ls_metrics_markdown(ls_str *out);
 
 #endif

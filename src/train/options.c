@@ -114,7 +114,8 @@ static const ls_option log_rows[] = {
     ROW(ls_log_options, num_completions_to_log, LS_OPT_INT, "4", .min = 0, .max = 65536,
         .unit = "completions", .help = "Completions of a step written to completions.jsonl."),
     ROW(ls_log_options, logging_steps, LS_OPT_INT, "1", .min = 1, .max = 1e9, .unit = "steps",
-        .help = "Steps between plain progress lines where stderr is no terminal."),
+        .help = "Steps between plain progress lines, where stderr is no terminal; not set: about "
+                "one line a second."),
 };
 static const ls_option_table log_table = {"Logging", "What a run writes.", log_rows,
                                           LS_COUNT(log_rows)};

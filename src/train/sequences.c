@@ -15,6 +15,7 @@ void ls_sequences_init(ls_sequences *s, ls_arena *arena, int64_t max_seqs, int64
     s->ids = ls_arena_ints(arena, max_tokens);
     s->target_pos = ls_arena_ints(arena, max_tokens);
     s->row = ls_arena_alloc(arena, seqs * sizeof *s->row);
+    s->line = ls_arena_alloc(arena, seqs * sizeof *s->line);
     s->sample = ls_arena_ints(arena, max_seqs);
     s->group = ls_arena_ints(arena, max_seqs);
     s->n_prompt = ls_arena_ints(arena, max_seqs);
@@ -44,7 +45,7 @@ static int64_t add_sequence(ls_sequences *s, int64_t n_ids)
     s->start[i + 1] = s->start[i] + n_ids;
     LS_ASSERT(s->start[i + 1] <= s->max_tokens);
     s->target_start[i + 1] = s->target_start[i];
-    s->row[i] = 0;
+    s->row[i] = s->line[i] = 0;
     s->sample[i] = s->group[i] = s->n_prompt[i] = 0;
     s->flags[i] = 0;
     s->reward[i] = s->advantage[i] = 0;

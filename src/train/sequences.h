@@ -17,7 +17,8 @@ typedef struct ls_sequences {
     int64_t *start, *target_start;             /* (n_seqs + 1) */
     int32_t *ids, *target_pos;
     /* per sequence */
-    int64_t *row;    /* dataset row                          */
+    int64_t *row;    /* index of its dataset row             */
+    int64_t *line;   /* of that row in its file, for people  */
     int32_t *sample; /* of its group                         */
     int32_t *group, *n_prompt;
     uint8_t *flags; /* LS_SEQ_ bits                         */

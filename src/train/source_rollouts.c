@@ -84,8 +84,8 @@ static leash_status explain_not_finite(ls_run *run, const sampled *round, leash_
     ls_sequences *s = &run->sequences;
     ls_sequences_clear(s);
     for (int64_t p = 0; p < round->n_prompts; p++)
-        s->row[ls_sequences_add_completion(s, round->prompts[p].ids, round->prompts[p].n_ids, NULL,
-                                           0)] = round->rows[p];
+        s->line[ls_sequences_add_completion(s, round->prompts[p].ids, round->prompts[p].n_ids, NULL,
+                                            0)] = run->data.rows[round->rows[p]].line;
     leash_status found = ls_update_check_finite(&run->updater, s);
     return found == LEASH_OK ? status : found;
 }
@@ -229,14 +229,14 @@ static int64_t keep_groups(ls_run *run, const sampled *round, bool only_useful)
             memcpy(s->old_logp + at, c->logp, (size_t)c->n_tokens * sizeof(float));
             memcpy(s->old_entropy + at, c->entropy, (size_t)c->n_tokens * sizeof(float));
             s->row[i] = round->rows[c->prompt];
+            s->line[i] = run->data.rows[s->row[i]].line;
             s->sample[i] = c->sample;
             s->group[i] = (int32_t)s->n_groups;
             s->flags[i] = c->finish == LS_FINISH_LENGTH ? LS_SEQ_TRUNCATED : 0;
             s->reward[i] = round->reward[g * size + k];
             for (int32_t t = 0; t < c->n_tokens; t++)
                 s->sampler_logp[at + t] = c->logp[t] - c->log_kept[t];
-            memcpy(run->scores + i * run->rewards.n,
-                   round->score + (g * size + k) * run->rewards.n,
+            memcpy(run->scores + i * run->rewards.n, round->score + (g * size + k) * run->rewards.n,
                    (size_t)run->rewards.n * sizeof *run->scores);
         }
         s->n_groups++;

@@ -16,6 +16,7 @@ static void add_row(ls_run *run, const ls_example *example, int64_t row)
 {
     int64_t i = ls_sequences_add(&run->sequences, example->ids, example->n_tokens, example->mask);
     run->sequences.row[i] = row;
+    run->sequences.line[i] = example->line;
     run->sequences.n_prompt[i] = example->n_prompt;
     run->state.draws++;
 }

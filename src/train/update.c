@@ -39,7 +39,7 @@ static void dump_micro_batch(const ls_updater *u, const ls_sequences *s, int64_t
     ls_str_append(&json, "[");
     for (int64_t i = first; i < end; i++) {
         ls_str_appendf(&json, "%s{\"row\": %lld, \"sample\": %d, \"ids\": [",
-                       i > first ? ",\n " : "", (long long)s->row[i] + 1, s->sample[i]);
+                       i > first ? ",\n " : "", (long long)s->line[i], s->sample[i]);
         for (int64_t t = s->start[i]; t < s->start[i + 1]; t++)
             ls_str_appendf(&json, "%s%d", t > s->start[i] ? ", " : "", s->ids[t]);
         ls_str_append(&json, "]}");
@@ -87,7 +87,7 @@ static leash_status fail_at(const ls_updater *u, const ls_sequences *s, int64_t 
         LEASH_NUMERIC,
         "the forward pass is not finite: first in %s, of dataset row %lld, sample %d; the weights "
         "were not changed%s: lower learning_rate, or look for such numbers in the model file",
-        where, (long long)s->row[i] + 1, s->sample[i],
+        where, (long long)s->line[i], s->sample[i],
         u->dump_dir ? " and the sequences are saved in not-finite.json" : "");
 }
 

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
-#include <math.h>
 #include <sys/stat.h>
 
 #include "small_runs.h"
@@ -295,25 +294,6 @@ static void a_limit_on_file_size_is_an_error_of_the_write(void **state)
 
 /* --- damaged files --- */
 
-static void copy_folder(const char *from, const char *to)
-{
-    assert_ok(ls_dir_remove(to));
-    run_result r = run_command("/bin/cp", "-r %s %s", from, to);
-    assert_int_equal(r.code, 0);
-    run_release(&r);
-}
-
-static void change_byte(const char *path, int64_t offset)
-{
-    unsigned char byte;
-    int fd = open(path, O_RDWR);
-    assert_true(fd >= 0);
-    assert_int_equal(pread(fd, &byte, 1, offset), 1);
-    byte ^= 0x10;
-    assert_int_equal(pwrite(fd, &byte, 1, offset), 1);
-    close(fd);
-}
-
 static void damaged_models_are_named(void **state)
 {
     (void)state;
@@ -384,25 +364,6 @@ static void a_damaged_checkpoint_is_passed_over(void **state)
 }
 
 /* --- numbers --- */
-
-/* Makes one weight of base/ a NaN in the folder nan/. */
-static void make_nan_model(void)
-{
-    copy_folder("base/final", "nan");
-    assert_int_equal(unlink("nan/manifest.json"), 0);
-    ls_str file = run_read_file("nan/model.safetensors");
-    uint64_t header;
-    long long first, end;
-    memcpy(&header, file.data, sizeof header);
-    const char *entry = strstr(file.data + 8, "\"model.layers.1.mlp.down_proj.weight\"");
-    assert_non_null(entry);
-    assert_int_equal(
-        sscanf(strstr(entry, "\"data_offsets\""), "\"data_offsets\":[%lld,%lld]", &first, &end), 2);
-    float bad = NAN;
-    memcpy(file.data + 8 + header + first, &bad, sizeof bad);
-    assert_ok(ls_file_write_atomic("nan/model.safetensors", file.data, file.len));
-    ls_str_release(&file);
-}
 
 static void check_not_finite(const char *arguments, const char *text)
 {

@@ -183,7 +183,11 @@ static void output_that_cannot_be_written_is_an_error(void **state)
 static void a_reader_that_goes_ends_the_program_quietly(void **state)
 {
     (void)state;
-    expect_shell("$leash docs config | true; echo ${PIPESTATUS[0]}", "141\n", "");
+    /* the program starts when the reader has closed its end */
+    expect_shell("mkfifo closed\n"
+                 "{ read -r _ <closed; $leash docs config; echo $? >code; } | "
+                 "{ exec <&-; echo >closed; }\ncat code",
+                 "141\n", "");
     expect_shell("$leash generate --model tiny --task arithmetic --max_completion_length 4 |"
                  "head -n 1 >/dev/null; echo ${PIPESTATUS[0]}",
                  "141\n", "");
@@ -192,9 +196,10 @@ static void a_reader_that_goes_ends_the_program_quietly(void **state)
 static void closed_streams_are_no_files_of_a_run(void **state)
 {
     (void)state;
-    expect_shell("$leash pretrain --model tiny --task arithmetic --max_steps 1 --output_dir closed "
-                 "<&- >&- 2>&-; echo $?; ls closed/final/model.safetensors",
-                 "0\nclosed/final/model.safetensors\n", "");
+    expect_shell(
+        "$leash pretrain --model tiny --task arithmetic --max_steps 1 --output_dir streams "
+        "<&- >&- 2>&-; echo $?; ls streams/final/model.safetensors",
+        "0\nstreams/final/model.safetensors\n", "");
 }
 
 /* Lines that are no comments. */

@@ -77,9 +77,8 @@ static void the_plan_is_what_arenas_take(void **state)
     check_plan("sft", SFT);
     check_plan("sft",
                SFT "gradient_accumulation_steps 2 gradient_checkpointing true grad_leaves 4");
-    check_plan(
-        "sft", SFT
-        "eval_steps 1 eval_dataset rows.jsonl eval_samples 3 eval_temperature 1 reward exact max_completion_length 1");
+    check_plan("sft", SFT "eval_steps 1 eval_dataset rows.jsonl eval_samples 3 eval_temperature 1 "
+                          "reward exact max_completion_length 1");
     check_plan("grpo", GRPO);
     check_plan("grpo", GRPO "gradient_checkpointing true rollout_slots 3 prefill_chunk 5");
     check_plan("grpo", GRPO "beta 0 entropy_coef 0.1 generation_batch_size 16 num_iterations 2");

@@ -84,11 +84,13 @@ static void settings_of_all_stages_are_printed_and_nothing_runs(void **state)
     ls_free(text);
 }
 
-static void stop_in_long(const char *options, int signal_number)
+static void stop_in_long(const char *dir, int signal_number)
 {
     run_child child;
-    run_start(&child, "run two.yaml --output_dir stopped %s", options);
-    run_wait_for_steps(&child, "stopped/long", 3);
+    char stage[64];
+    snprintf(stage, sizeof stage, "%s/long", dir);
+    run_start(&child, "run two.yaml --output_dir %s", dir);
+    run_wait_for_steps(&child, stage, 3);
     kill(child.pid, signal_number);
     run_result r = run_finish(&child);
     assert_int_equal(r.code, 75);
@@ -99,15 +101,15 @@ static void stop_in_long(const char *options, int signal_number)
 static void a_signal_stops_the_stage_once_and_resume_continues(void **state)
 {
     (void)state;
-    stop_in_long("", SIGTERM);
-    assert_false(ls_dir_exists("stopped/long/final"));
-    stop_in_long("--overwrite", SIGINT);
-    run_result r = run_program("run two.yaml --output_dir stopped --resume");
+    stop_in_long("by-term", SIGTERM);
+    stop_in_long("by-int", SIGINT);
+    assert_false(ls_dir_exists("by-int/long/final"));
+    run_result r = run_program("run two.yaml --output_dir by-int --resume");
     assert_int_equal(r.code, 0);
-    assert_non_null(strstr(r.err.data, "stage 1/2 base: stopped/base is complete\n"));
-    assert_non_null(strstr(r.err.data, "resuming stopped/long at step "));
+    assert_non_null(strstr(r.err.data, "stage 1/2 base: by-int/base is complete\n"));
+    assert_non_null(strstr(r.err.data, "resuming by-int/long at step "));
     run_release(&r);
-    assert_true(ls_dir_exists("stopped/long/final"));
+    assert_true(ls_dir_exists("by-int/long/final"));
 }
 
 /* --resume does not go through a gate that was closed. */

@@ -2,7 +2,7 @@
  * element as in gemm_tile.inc.c, but of a different length for each row.
  *
  *     lower   step s reaches the rows r >= s: queries that see positions up to their own
- *     upper   step s reaches the rows r <= s: positions that are seen by their own query and later ones
+ *     upper   step s reaches the rows r <= s: positions seen by their own query and later ones
  *
  * What is masked is not computed, so it does not matter what stands there. */
 

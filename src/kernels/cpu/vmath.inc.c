@@ -1,6 +1,7 @@
 /* Sixteen lanes of base/vmath.c: the same operations with the same constants in the same order.
  * Explained there; exp and sigmoid are compared over the range of float by
- * tests/ops/test_kernels_elementwise.c, log over the sums of attention by test_kernels_attention.c. */
+ * tests/ops/test_kernels_elementwise.c, log over the sums of attention by
+ * test_kernels_attention.c. */
 
 LS_ALWAYS_INLINE vf v_exp(vf x)
 {

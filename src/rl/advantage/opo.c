@@ -1,7 +1,7 @@
 /* OPO: the baseline that has the least variance when the gradient of a completion grows with its
  * length.
  *
- *     A_i = R_i - sum_j n_j R_j / sum_j n_j        over the scored completions of the group, n tokens
+ *     A_i = R_i - sum_j n_j R_j / sum_j n_j    over the scored completions of the group, n tokens
  *
  * Source: arXiv:2505.23585 sec. 3. */
 #include "rl/advantage.h"

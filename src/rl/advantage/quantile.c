@@ -1,10 +1,10 @@
 /* A quantile of the group as the baseline:
  *
- *     A_i = (R_i - Q) / (std + std_epsilon),   Q = least reward x of the group with #(R <= x) >= q n
+ *     A_i = (R_i - Q) / (std + std_epsilon),   Q = least reward x of the group, #(R <= x) >= q n
  *
- * q is advantage_quantile.  With rewards of 0 and 1 and a pass rate p, Q is 0 while p <= 1 - q and 1
- * above: a hard prompt teaches by its successes alone, an easy one by its failures alone, and most
- * completions have advantage 0.   Source: arXiv:2509.22611. */
+ * q is advantage_quantile.  With rewards of 0 and 1 and a pass rate p, Q is 0 while p <= 1 - q and
+ * 1 above: a hard prompt teaches by its successes alone, an easy one by its failures alone, and
+ * most completions have advantage 0.   Source: arXiv:2509.22611. */
 #include "rl/advantage.h"
 
 #include <math.h>

@@ -4,8 +4,9 @@
  *     A_it = (G_it - mean) / sqrt(variance + std_epsilon^2)                over all scored tokens
  *
  * batch->reward already has the KL of the whole completion taken off, which is the return of its
- * first token; a later token is given back what was charged before it.  The sequence's own number is
- * that of its first token.  Needs no groups.   Source: arXiv:2501.03262; epsilon^2 = 1e-8 as there. */
+ * first token; a later token is given back what was charged before it.  The sequence's own number
+ * is that of its first token.  Needs no groups.
+ * Source: arXiv:2501.03262; epsilon^2 = 1e-8 as there. */
 #include "rl/advantage.h"
 
 #include <math.h>

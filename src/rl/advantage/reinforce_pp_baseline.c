@@ -1,7 +1,7 @@
 /* REINFORCE++-baseline: centred in the group, then whitened over all tokens of the batch.
  *
  *     A'_i = R_i - mean of the group
- *     A_i  = (A'_i - mean) / sqrt(variance + std_epsilon^2)     over tokens: sequence i counts n_i times
+ *     A_i  = (A'_i - mean) / sqrt(variance + std_epsilon^2)     over tokens: i counts n_i times
  *
  * One scale for all groups, as batch-std, but measured where the loss is: over tokens.  Degenerate
  * groups take part in the statistics with 0, as in the paper's code, and keep exactly 0.   Source:

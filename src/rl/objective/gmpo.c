@@ -1,6 +1,7 @@
 /* GMPO: the geometric mean of clipped token ratios.
  *
- *     d'_t = min(d_t, epsilon_high) where A > 0, max(d_t, -epsilon) where A < 0,  d = logp - old_logp
+ *     d'_t = min(d_t, epsilon_high) where A > 0, max(d_t, -epsilon) where A < 0
+ *     d    = logp - old_logp
  *     l    = -A e^(1/n sum_t d'_t)
  *     dl/dlogp_t = l / n where d_t is not clipped, else 0
  *

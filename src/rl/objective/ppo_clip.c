@@ -4,10 +4,10 @@
  *     dl_t/dlog rho = -rho A_t on the first branch (and where both are equal), 0 on the second
  *
  * rho is chosen by importance_sampling_level; d_t = logp_t - old_logp_t, n trained tokens:
- *     token              e^(d_t)             PPO, GRPO                        arXiv:1707.06347 eq. 7
- *     sequence           e^(1/n sum_t d_t)   GSPO: dlog rho/dlogp_t = 1/n     arXiv:2507.18071 eq. 5
- *     sequence-token     the same value, but token t has the gradient of l_t alone: GSPO-token, which
- *                        differs from GSPO only where A_t varies inside of a sequence
+ *     token              e^(d_t)             PPO, GRPO                      arXiv:1707.06347 eq. 7
+ *     sequence           e^(1/n sum_t d_t)   GSPO: dlog rho/dlogp_t = 1/n   arXiv:2507.18071 eq. 5
+ *     sequence-token     the same value, but token t has the gradient of l_t alone: GSPO-token,
+ *                        which differs from GSPO only where A_t varies inside of a sequence
  *     sequence-product   e^(sum_t d_t)       the completion as one action     arXiv:2402.14740
  * The clip widths belong to the level: geometric means move a hundred times less than tokens do.
  * With the aggregation seq-mean the tokens of a sequence share its one term, as in the papers;

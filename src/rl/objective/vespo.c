@@ -6,8 +6,8 @@
  *     k, lambda = vespo_k_pos, vespo_lambda_pos where A_t >= 0, else vespo_k_neg, vespo_lambda_neg
  *
  * phi vanishes on both sides of W = k / lambda, without a clip.  The value of the loss has no
- * meaning.  The ratio that is logged is W; only its upper clamp is counted.   Units: W is a ratio, k
- * and lambda are numbers.   Source: arXiv:2602.10693. */
+ * meaning.  The ratio that is logged is W; only its upper clamp is counted.
+ * Units: W is a ratio, k and lambda are numbers.   Source: arXiv:2602.10693. */
 #include "rl/objective.h"
 
 #include <math.h>

@@ -123,9 +123,12 @@ static void bos_counts_as_prompt(void **state)
         "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1},\"merges\":[]}}";
     const char *config = "{\"eos_token\":\"</s>\",\"bos_token\":\"<s>\",\"add_bos_token\":true}";
     ls_tokenizer *t = NULL;
-    assert_int_equal(ls_tokenizer_load_text(
-                         &t, &(ls_tokenizer_text){json, config, strlen(json), strlen(config), "D"}),
-                     LEASH_OK);
+    ls_tokenizer_text source = {.json = json,
+                                .config = config,
+                                .n_json = strlen(json),
+                                .n_config = strlen(config),
+                                .dir = "D"};
+    assert_int_equal(ls_tokenizer_load_text(&t, &source), LEASH_OK);
     const char *text = "{\"prompt\": \"a\", \"completion\": \"b\"}\n{\"text\": \"\"}";
     ls_dataset d;
     assert_int_equal(

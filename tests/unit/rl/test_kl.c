@@ -278,6 +278,19 @@ static void adaptive_controller_has_its_published_values(void **state)
     assert_close(ls_kl_adapt(0.2, 9, 6, 10000, 1000), 0.204, 1e-12);
 }
 
+static void adaptive_controller_never_goes_above_its_bound(void **state)
+{
+    (void)state;
+    double beta = 0.2;
+    for (int i = 0; i < 2000; i++) {
+        beta = ls_kl_adapt(beta, 1e300, 6, 100, 256);
+        assert_true(beta <= 1e6);
+    }
+    assert_true(beta == 1e6);
+    assert_true(ls_kl_adapt(1e300, INFINITY, 1e-6, 1, 1 << 20) == 1e6);
+    assert_true(ls_kl_adapt(beta, 0, 6, 100, 256) < 1e6);
+}
+
 static void adaptive_controller_never_reaches_0_or_nan(void **state)
 {
     (void)state;
@@ -300,6 +313,7 @@ int main(void)
         cmocka_unit_test(only_sequence_level_wirings_have_the_gradient_of_the_sequence_kl),
         cmocka_unit_test(shaping_leaves_masked_tokens_out_and_counts_clamped_ones),
         cmocka_unit_test(adaptive_controller_has_its_published_values),
+        cmocka_unit_test(adaptive_controller_never_goes_above_its_bound),
         cmocka_unit_test(adaptive_controller_never_reaches_0_or_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

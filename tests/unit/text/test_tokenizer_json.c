@@ -129,7 +129,11 @@ static void saved_files_are_those_the_library_was_checked_with(void **state)
 
 static leash_status parse(ls_tokenizer **t, const char *json, const char *config)
 {
-    ls_tokenizer_text text = {json, config, strlen(json), strlen(config), "D"};
+    ls_tokenizer_text text = {.json = json,
+                              .config = config,
+                              .n_json = strlen(json),
+                              .n_config = strlen(config),
+                              .dir = "D"};
     return ls_tokenizer_load_text(t, &text);
 }
 
@@ -169,41 +173,23 @@ static void bad_files_are_refused_by_file_and_key(void **state)
         {"[]", CONFIG, "D/tokenizer.json: expected one JSON object"},
         {"{\"version\":\"2.0\"}", CONFIG, "D/tokenizer.json: version must be the string \"1.0\""},
         {HEAD "\"extra\":1," ADDED MODEL, CONFIG, "D/tokenizer.json: the key extra is not known"},
-        {HEAD "\"normalizer\":{\"type\":\"NFC\"}," ADDED MODEL, CONFIG,
-         "D/tokenizer.json: normalizer is set, which is not supported"},
         {HEAD ADDED "\"model\":{\"type\":\"Unigram\"}}", CONFIG,
          "D/tokenizer.json: model.type is \"Unigram\"; expected \"BPE\""},
         {BPE("\"vocab\":[]"), CONFIG,
          "D/tokenizer.json: model.vocab must be an object {token: id}"},
         {BPE("\"vocab\":{}"), CONFIG, "D/tokenizer.json: model.vocab is empty"},
         {BPE("\"vocab\":{\"a\":0},\"merges\":[\"a b\"]"), CONFIG,
-         "D/tokenizer.json: model.merges is set, which is not supported"},
+         "D/tokenizer.json: model.merges[0] is \"a\" and \"b\", but \"b\" is not in model.vocab"},
         {BPE("\"vocab\":{\"a\":0},\"dropout\":0.1"), CONFIG,
          "D/tokenizer.json: model.dropout is set, which is not supported"},
         {BPE("\"vocab\":{\"a\":0,\"b\":0}"), CONFIG,
-         "D/tokenizer.json: model.vocab[\"b\"]: expected an id of its own in 0..1"},
+         "D/tokenizer.json: model.vocab[\"b\"]: this token or its id 0 stands twice"},
         {BPE("\"vocab\":{\"a\":0,\"b\":2}"), CONFIG,
          "D/tokenizer.json: model.vocab[\"b\"]: expected an id of its own in 0..1"},
         {BPE("\"vocab\":{\"a\":0,\"b\":\"1\"}"), CONFIG,
-         "D/tokenizer.json: model.vocab[\"b\"]: expected an id of its own in 0..1"},
+         "D/tokenizer.json: model.vocab[\"b\"]: expected a token id"},
         {BPE("\"vocab\":{\"ab\":0}"), CONFIG,
          "D/tokenizer.json: model.vocab has \"ab\"; a char tokenizer has single characters"},
-        {"{\"version\":\"1.0\",\"pre_tokenizer\":{\"type\":\"Split\"}," ADDED MODEL, CONFIG,
-         "D/tokenizer.json: pre_tokenizer.type is \"Split\"; expected \"ByteLevel\" (byte "
-         "tokenizer) or no pre_tokenizer (char tokenizer)"},
-        {"{\"version\":\"1.0\",\"pre_tokenizer\":{\"type\":\"ByteLevel\"}," ADDED MODEL, CONFIG,
-         "D/tokenizer.json: pre_tokenizer.add_prefix_space must be false"},
-        {"{\"version\":\"1.0\",\"decoder\":null," ADDED MODEL, CONFIG,
-         "D/tokenizer.json: decoder.type is \"\"; expected \"Fuse\""},
-        {"{\"version\":\"1.0\",\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":"
-         "false},"
-         "\"decoder\":{\"type\":\"ByteLevel\"}," ADDED MODEL,
-         CONFIG,
-         "D/tokenizer.json: model.vocab has 2 entries; a byte tokenizer has exactly the 256 byte "
-         "symbols, and byte-level BPE with merges is not supported"},
-        {HEAD MODEL, CONFIG,
-         "D/tokenizer.json: added_tokens has 0 entries; expected a list of 1 to 65536 (an "
-         "end-of-text token at the least)"},
         {HEAD "\"added_tokens\":[{\"id\":7,\"content\":\"e\",\"special\":true}]," MODEL, CONFIG,
          "D/tokenizer.json: added_tokens: \"e\" has id 7, but its place in the file gives 2"},
         {HEAD "\"added_tokens\":[{\"id\":2,\"content\":\"e\"}]," MODEL, CONFIG,

@@ -11,10 +11,10 @@
 
 static ls_metrics m;
 
-static void check_json(bool with_timing, const char *want)
+static void check_json(const char *want)
 {
     ls_str json = LS_STR_INIT;
-    ls_metrics_json(&m, with_timing, &json);
+    ls_metrics_json(&m, &json);
     assert_string_equal(json.data, want);
     ls_str_release(&json);
 }
@@ -27,18 +27,8 @@ static void a_step_is_one_object_in_the_order_of_the_rows(void **state)
     ls_metrics_set(&m, "grad_norm", 1e-6);
     ls_metrics_set(&m, "reward", 0.1);
     ls_metrics_set(&m, "loss", -3);
-    check_json(true, "{\"step\": 12, \"loss\": -3, \"grad_norm\": 1e-06, \"reward\": 0.1, "
-                     "\"step_time\": 0.5}");
-}
-
-static void timing_can_be_left_out(void **state)
-{
-    (void)state;
-    ls_metrics_clear(&m, 1);
-    ls_metrics_set(&m, "memory/peak_rss", 4096);
-    ls_metrics_set(&m, "loss", 1);
-    ls_metrics_set(&m, "time/train_s", 2);
-    check_json(false, "{\"step\": 1, \"loss\": 1}");
+    check_json("{\"step\": 12, \"loss\": -3, \"grad_norm\": 1e-06, \"reward\": 0.1, "
+               "\"step_time\": 0.5}");
 }
 
 static void a_value_that_is_not_finite_is_null(void **state)
@@ -48,7 +38,7 @@ static void a_value_that_is_not_finite_is_null(void **state)
     ls_metrics_set(&m, "loss", NAN);
     ls_metrics_set(&m, "entropy", INFINITY);
     ls_metrics_set(&m, "reward", -INFINITY);
-    check_json(true, "{\"step\": 0, \"loss\": null, \"entropy\": null, \"reward\": null}");
+    check_json("{\"step\": 0, \"loss\": null, \"entropy\": null, \"reward\": null}");
 }
 
 static void values_of_one_row_keep_their_order_and_are_replaced_by_name(void **state)
@@ -60,8 +50,8 @@ static void values_of_one_row_keep_their_order_and_are_replaced_by_name(void **s
     ls_metrics_setf(&m, 3, "rewards/%s/mean", "format");
     ls_metrics_setf(&m, 4, "rewards/%s/mean", "number");
     ls_metrics_setf(&m, 0.5, "eval/pass@%d", 16);
-    check_json(true, "{\"step\": 3, \"rewards/number/mean\": 4, \"rewards/format/mean\": 3, "
-                     "\"rewards/number/std\": 2, \"eval/pass@16\": 0.5}");
+    check_json("{\"step\": 3, \"rewards/number/mean\": 4, \"rewards/format/mean\": 3, "
+               "\"rewards/number/std\": 2, \"eval/pass@16\": 0.5}");
     assert_close(ls_metrics_get(&m, "rewards/format/mean"), 3, 0);
     assert_true(isnan(ls_metrics_get(&m, "loss")));
     assert_true(isnan(ls_metrics_get(&m, "rewards/*/mean")));
@@ -78,7 +68,7 @@ static void numbers_read_back_to_the_same_bits(void **state)
         ls_str json = LS_STR_INIT;
         ls_metrics_clear(&m, 1);
         ls_metrics_set(&m, "loss", values[i]);
-        ls_metrics_json(&m, true, &json);
+        ls_metrics_json(&m, &json);
         json_t *object = json_loads(json.data, 0, NULL);
         assert_non_null(object);
         double back = json_number_value(json_object_get(object, "loss"));
@@ -217,7 +207,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_is_one_object_in_the_order_of_the_rows),
-        cmocka_unit_test(timing_can_be_left_out),
         cmocka_unit_test(a_value_that_is_not_finite_is_null),
         cmocka_unit_test(values_of_one_row_keep_their_order_and_are_replaced_by_name),
         cmocka_unit_test(numbers_read_back_to_the_same_bits),
