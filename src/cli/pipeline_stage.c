@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "train/metrics.h"
 
 char *ls_stage_dir(char out[LS_PATH_MAX], const ls_pipeline_run *r, const ls_stage *stage)
 {
@@ -65,6 +66,20 @@ static char **stage_arguments(ls_pipeline_run *r, const ls_stage *stage, int *ar
     return argv;
 }
 
+/* A gate that no step can pass is found now, not after the training. */
+static leash_status check_gate_name(const ls_stage *stage, const ls_run_options *options)
+{
+    const char *metric = stage->gate_metric;
+    if (!metric)
+        return LEASH_OK;
+    if (!ls_metrics_exists(metric))
+        return ls_fail(LEASH_USAGE, "gate: there is no metric '%s' (leash docs metrics lists them)",
+                       metric);
+    if (ls_starts_with(metric, "eval/") && !ls_run_has_evaluations(options))
+        return ls_fail(LEASH_USAGE, "gate: %s needs evaluations: set eval_steps", metric);
+    return LEASH_OK;
+}
+
 leash_status ls_stage_check(ls_pipeline_run *r, const ls_stage *stage)
 {
     int argc;
@@ -77,6 +92,8 @@ leash_status ls_stage_check(ls_pipeline_run *r, const ls_stage *stage)
     leash_status status = ls_cli_open_plain(&inv, &command, stage->command, argc - 2, argv + 2);
     if (status == LEASH_OK)
         status = ls_run_options_check(&inv.settings->options);
+    if (status == LEASH_OK)
+        status = check_gate_name(stage, &inv.settings->options);
     ls_cli_close(&inv);
     return status == LEASH_OK ? LEASH_OK : ls_fail_in(status, "%s: stage %s", r->path, stage->name);
 }

@@ -223,26 +223,6 @@ static leash_status check_rewards(const ls_run *run)
     return LEASH_OK;
 }
 
-/* Whether the objective has what it needs from this source, as often as it is used. */
-static leash_status check_method(const ls_run *run)
-{
-    const ls_run_options *o = run->o;
-    unsigned sampled = LS_NEED_OLD_LOGP | LS_NEED_REF_LOGP | LS_NEED_ADVANTAGE;
-    if (!ls_run_has_rollouts(o) && (run->plan.needs & sampled))
-        return ls_fail(LEASH_USAGE,
-                       "method rows trains on given tokens, which have no advantages and no "
-                       "reference: objective must be sft and beta 0, found %s and %g",
-                       o->rl.objective, o->rl.beta);
-    if (ls_run_has_rollouts(o) && !(run->plan.needs & LS_NEED_OLD_LOGP) &&
-        (run->plan.needs & LS_NEED_ADVANTAGE) && ls_step_updates(o) > 1)
-        return ls_fail(LEASH_USAGE,
-                       "objective %s has no importance ratio and takes one update a step, found "
-                       "%lld: set num_iterations to 1 and generation_batch_size to 0, or take "
-                       "objective ppo-clip",
-                       o->rl.objective, (long long)ls_step_updates(o));
-    return LEASH_OK;
-}
-
 static leash_status commit_arenas(ls_run *run, const ls_run_cost *cost)
 {
     for (int role = 0; role < LS_ROLE_COUNT; role++)
@@ -255,7 +235,6 @@ static leash_status build(ls_run *run, const ls_run_cost *cost)
     const ls_run_options *o = run->o;
     LS_TRY(ls_run_options_check(o));
     LS_TRY(ls_rl_resolve(&run->plan, &o->rl));
-    LS_TRY(check_method(run));
     LS_TRY(open_arenas(run));
     LS_TRY(ls_device_open(&run->dev, &o->system, run->is_dry));
     LS_TRY(ls_model_source_open(&run->source, "model", o->model.model, o));

@@ -5,11 +5,6 @@
 
 #include "base/clock.h"
 
-bool ls_run_has_evaluations(const ls_run_options *options)
-{
-    return options->eval.eval_steps > 0 || options->eval.eval_on_start;
-}
-
 static void report_progress(void *user, int64_t done, int64_t total, int64_t tokens)
 {
     ls_run *run = user;

@@ -43,6 +43,11 @@ static int find_row(const char *name)
     return -1;
 }
 
+bool ls_metrics_exists(const char *name)
+{
+    return find_row(name) >= 0;
+}
+
 /* -1: not set. */
 static int64_t find_value(const ls_metrics *m, const char *name)
 {

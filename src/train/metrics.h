@@ -28,6 +28,8 @@ typedef struct ls_metrics {
     } values[LS_METRICS_MAX];
 } ls_metrics;
 
+/* Whether a metric of this name has a row. */
+bool ls_metrics_exists(const char *name);
 void ls_metrics_clear(ls_metrics *m, int64_t step);
 /* Sets or replaces; a name without a row is a bug (asserts). */
 void ls_metrics_set(ls_metrics *m, const char *name, double value);

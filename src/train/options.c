@@ -162,6 +162,11 @@ void ls_run_options_bind(ls_config *config, ls_run_options *options)
     ls_config_bind(config, &system_table, &options->system);
 }
 
+bool ls_run_has_evaluations(const ls_run_options *options)
+{
+    return options->eval.eval_steps > 0 || options->eval.eval_on_start;
+}
+
 bool ls_run_has_rollouts(const ls_run_options *options)
 {
     return strcmp(options->train.method, "rollouts") == 0;
@@ -222,6 +227,27 @@ static leash_status check_rollouts(const ls_run_options *o)
     return LEASH_OK;
 }
 
+/* Whether the objective has what it needs from this source, as often as it is used. */
+static leash_status check_method(const ls_run_options *o)
+{
+    ls_rl_plan plan;
+    LS_TRY(ls_rl_resolve(&plan, &o->rl));
+    unsigned sampled = LS_NEED_OLD_LOGP | LS_NEED_REF_LOGP | LS_NEED_ADVANTAGE;
+    if (!ls_run_has_rollouts(o) && (plan.needs & sampled))
+        return ls_fail(LEASH_USAGE,
+                       "method rows trains on given tokens, which have no advantages and no "
+                       "reference: objective must be sft and beta 0, found %s and %g",
+                       o->rl.objective, o->rl.beta);
+    if (ls_run_has_rollouts(o) && !(plan.needs & LS_NEED_OLD_LOGP) &&
+        (plan.needs & LS_NEED_ADVANTAGE) && ls_step_updates(o) > 1)
+        return ls_fail(LEASH_USAGE,
+                       "objective %s has no importance ratio and takes one update a step, found "
+                       "%lld: set num_iterations to 1 and generation_batch_size to 0, or take "
+                       "objective ppo-clip",
+                       o->rl.objective, (long long)ls_step_updates(o));
+    return LEASH_OK;
+}
+
 leash_status ls_run_options_check(const ls_run_options *o)
 {
     const ls_train_options *t = &o->train;
@@ -239,5 +265,10 @@ leash_status ls_run_options_check(const ls_run_options *o)
             LEASH_USAGE,
             "grad_leaves = %lld must be a power of two and at most the %lld sequences of an update",
             (long long)t->grad_leaves, (long long)ls_update_sequences(o));
+    LS_TRY(check_method(o));
+    if (ls_run_has_rollouts(o) || ls_run_has_evaluations(o)) {
+        ls_reward_plan rewards;
+        LS_TRY(ls_reward_resolve(&rewards, &o->reward));
+    }
     return ls_run_has_rollouts(o) ? check_rollouts(o) : LEASH_OK;
 }

@@ -78,6 +78,7 @@ int64_t ls_step_sequences(const ls_run_options *options);
 int64_t ls_step_slices(const ls_run_options *options); /* updates of one pass over a step */
 int64_t ls_step_updates(const ls_run_options *options);
 bool ls_run_has_rollouts(const ls_run_options *options);
+bool ls_run_has_evaluations(const ls_run_options *options);
 
 /* Keys that change how a run is carried out but no bit of its result: left out of the identity that
  * a resume checks. */

@@ -97,7 +97,6 @@ leash_status ls_run_measure_evaluation(ls_run *run) LEASH_MUST_USE;
 
 /* Evaluates the current weights on held-out problems and sets the eval/ rows. */
 leash_status ls_run_evaluate(ls_run *run, ls_metrics *metrics) LEASH_MUST_USE;
-bool ls_run_has_evaluations(const ls_run_options *options);
 
 /* Sources: fill run->sequences for the step that begins at run->state. */
 leash_status ls_run_take_rows(ls_run *run, ls_metrics *metrics) LEASH_MUST_USE;

@@ -125,6 +125,37 @@ static void a_gate_stays_closed_for_resume(void **state)
     assert_error(run_program("run gate.yaml --resume"), 3, error);
 }
 
+/* What a later stage cannot do is told before an earlier one has trained. */
+static void impossible_stages_and_gates_stop_before_the_first(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *last, *error;
+    } cases[] = {
+        {"    settings: {max_steps: 1, eval_steps: 1}\n    gate: {metric: eval/acuracy, min: 0}\n",
+         "there is no metric 'eval/acuracy'"},
+        {"    settings: {max_steps: 1}\n    gate: {metric: eval/accuracy, min: 0}\n",
+         "eval/accuracy needs evaluations: set eval_steps"},
+        {"    settings: {max_steps: 1, reward: nosuch}\n", "no reward named"},
+        {"    settings: {max_steps: 1, beta: 0.1, kl_estimator: k1}\n", "kl_estimator"},
+    };
+    for (size_t i = 0; i < LS_COUNT(cases); i++) {
+        ls_str yaml = LS_STR_INIT;
+        ls_str_appendf(&yaml,
+                       "name: never\nsettings: {task: arithmetic, max_completion_length: 8}\n"
+                       "stages:\n  - name: base\n    command: pretrain\n    settings: {model: "
+                       "tiny, max_steps: 1}\n  - name: last\n    command: grpo\n    from: base\n%s",
+                       cases[i].last);
+        run_write("never.yaml", yaml.data);
+        run_result r = run_program("run never.yaml");
+        assert_int_equal(r.code, 2);
+        assert_non_null(strstr(r.err.data, cases[i].error));
+        assert_false(ls_dir_exists("runs/never/base"));
+        run_release(&r);
+        ls_str_release(&yaml);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +165,7 @@ int main(void)
         cmocka_unit_test(settings_of_all_stages_are_printed_and_nothing_runs),
         cmocka_unit_test(a_signal_stops_the_stage_once_and_resume_continues),
         cmocka_unit_test(a_gate_stays_closed_for_resume),
+        cmocka_unit_test(impossible_stages_and_gates_stop_before_the_first),
     };
     return cmocka_run_group_tests(tests, open_workspace, close_workspace);
 }
