@@ -205,8 +205,9 @@ static void bench_table(const options *o, ls_device *dev, const buffers *b)
             bench_shape(o, dev, &shapes[i], b);
 }
 
-/* Buffers for the largest cell: all shapes and uses share them. */
-static buffers take_buffers(void)
+/* Buffers for the largest cell: all shapes and uses share them.  From an arena, as a run's weights
+ * and gradients are, and so with huge pages. */
+static buffers take_buffers(ls_arena *arena)
 {
     int64_t weights = 0, values = 0;
     for (size_t i = 0; i < LS_COUNT(shapes); i++) {
@@ -217,9 +218,8 @@ static buffers take_buffers(void)
         weights = area > weights ? area : weights;
         values = rows * wide > values ? rows * wide : values;
     }
-    buffers b = {
-        ls_malloc((size_t)weights * sizeof(float)), ls_malloc((size_t)weights * sizeof(float)),
-        ls_malloc((size_t)values * sizeof(float)), ls_malloc((size_t)values * sizeof(float))};
+    buffers b = {ls_arena_floats(arena, weights), ls_arena_floats(arena, weights),
+                 ls_arena_floats(arena, values), ls_arena_floats(arena, values)};
     fill(b.weight, weights);
     fill(b.inputs, values);
     fill(b.outputs, values);
@@ -228,7 +228,12 @@ static buffers take_buffers(void)
 
 static int run(const options *o)
 {
-    buffers b = take_buffers();
+    ls_arena arena;
+    if (ls_arena_init(&arena, "bench_gemm", 0) != LEASH_OK) {
+        fprintf(stderr, "bench_gemm: %s\n", leash_error());
+        return 1;
+    }
+    buffers b = take_buffers(&arena);
     const ls_kernels *tables[3];
     int n_tables = ls_kernels_available(tables), n_cpus = ls_cpu_count(), result = 0;
     for (int t = 0; t < n_tables; t++) {
@@ -246,10 +251,7 @@ static int run(const options *o)
             ls_device_release(&dev);
         }
     }
-    ls_free(b.weight);
-    ls_free(b.packed);
-    ls_free(b.inputs);
-    ls_free(b.outputs);
+    ls_arena_release(&arena);
     return result;
 }
 

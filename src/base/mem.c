@@ -302,6 +302,17 @@ void *ls_calloc(size_t count, size_t size)
     return p;
 }
 
+void *ls_calloc_lines(size_t count, size_t size)
+{
+    count_event();
+    LS_ASSERT(size > 0 && size % 64 == 0);
+    size_t bytes = ls_mul_size(count, size);
+    void *p = aligned_alloc(64, bytes);
+    if (p == NULL)
+        out_of_memory("the heap", bytes, "aligned_alloc refused");
+    return memset(p, 0, bytes);
+}
+
 void *ls_realloc(void *old, size_t bytes)
 {
     count_event();

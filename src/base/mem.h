@@ -53,6 +53,8 @@ leash_status ls_arena_commit(ls_arena *arena, size_t bytes) LEASH_MUST_USE;
 /* The heap.  Every call is counted; the pointers go to ls_free (NULL is allowed). */
 void *ls_malloc(size_t bytes);
 void *ls_calloc(size_t count, size_t size);
+/* The same at a multiple of 64 bytes, for structs that fill whole cache lines. */
+void *ls_calloc_lines(size_t count, size_t size);
 void *ls_realloc(void *old, size_t bytes);
 char *ls_strdup(const char *text);
 void ls_free(void *pointer);

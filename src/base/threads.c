@@ -2,13 +2,13 @@
  *
  * A loop of a few microseconds must not pay for a system call, so both sides first look at an
  * atomic word for a while and only then sleep in the kernel (futex).  The order that makes the
- * plain fields of the job safe:
+ * plain fields of slot.loop safe:
  *
- *     caller: writes the job, then slot.state = WORK (release)
- *     worker: sees WORK (acquire), reads the job, runs its range, then n_pending -= 1 (release)
- *     caller: sees n_pending == 0 (acquire) and returns; it may write the next job
+ *     caller: writes slot.loop, then slot.state = WORK (release)
+ *     worker: sees WORK (acquire), copies the loop, runs its range, then n_pending -= 1 (release)
+ *     caller: sees n_pending == 0 (acquire) and returns; it may write the next loop
  *
- * A worker that gets no range is not woken and does not look at the job. */
+ * A worker that gets no range is not woken and does not look at the loop. */
 #include "base/threads.h"
 
 #include <linux/futex.h>
@@ -27,7 +27,9 @@
 #define MOST_THREADS 256
 /* About twice what waking a sleeping processor takes in a virtual machine. */
 #define SPIN_SECONDS 100e-6
-#define PAUSES_PER_YIELD 64
+/* Least time between two moves of a worker. */
+#define SECONDS_BETWEEN_MOVES 1e-3
+#define PAUSES_PER_YIELD 512
 
 enum {
     IDLE,
@@ -38,23 +40,28 @@ enum {
 
 #define CALLER_SLEEPS (1u << 31) /* bit of n_pending */
 
+typedef struct loop {
+    ls_range_fn *fn;
+    void *context;
+    int64_t n, grain;
+    int n_ranges, caller_cpu;
+} loop;
+
+/* The first line is all that goes from the caller to the worker. */
 typedef struct slot {
-    _Atomic(uint32_t) state;
+    _Alignas(CACHE_LINE) _Atomic(uint32_t) state;
     int worker;
-    ls_pool *pool;
+    loop loop; /* written before the state becomes WORK */
+    _Alignas(CACHE_LINE) ls_pool *pool;
     pthread_t thread;
-    char padding[CACHE_LINE]; /* keeps the next state out of this one's line */
+    double last_move;
 } slot;
 
 struct ls_pool {
     int n_threads;
     bool is_spinning;     /* false when there are more threads than processors */
-    pthread_mutex_t turn; /* held by the caller whose loop runs; guards the job below */
-    ls_range_fn *fn;
-    void *context;
-    int64_t n, grain;
-    int n_ranges;
-    slot *slots; /* n_threads; slot 0 is the caller's and unused */
+    pthread_mutex_t turn; /* held by the caller whose loop runs */
+    slot *slots;          /* n_threads; slot 0 is the caller's and unused */
     char padding[CACHE_LINE];
     _Atomic(uint32_t) n_pending; /* ranges of other workers that still run */
     char padding_after[CACHE_LINE];
@@ -97,16 +104,16 @@ static uint32_t spin_while(_Atomic(uint32_t) *word, uint32_t value)
 /* --- one loop --- */
 
 /* Range i of n_ranges: whole grains, the first ranges one grain longer when they do not divide. */
-static void run_range(const ls_pool *pool, int i)
+static void run_range(const ls_pool *pool, const loop *l, int i)
 {
-    int64_t n_grains = (pool->n - 1) / pool->grain + 1;
-    int64_t each = n_grains / pool->n_ranges, longer = n_grains % pool->n_ranges;
+    int64_t n_grains = (l->n - 1) / l->grain + 1;
+    int64_t each = n_grains / l->n_ranges, longer = n_grains % l->n_ranges;
     int64_t first = i * each + (i < longer ? i : longer);
     int64_t last = first + each + (i < longer);
-    int64_t end = last == n_grains ? pool->n : last * pool->grain;
+    int64_t end = last == n_grains ? l->n : last * l->grain;
     inside_pool = pool;
     inside_worker = i;
-    pool->fn(pool->context, first * pool->grain, end, i);
+    l->fn(l->context, first * l->grain, end, i);
     inside_pool = NULL;
 }
 
@@ -153,15 +160,18 @@ void ls_parallel_for(ls_pool *pool, int64_t n, int64_t grain, ls_range_fn *fn, v
     }
     pthread_mutex_lock(&pool->turn);
     int64_t n_grains = (n - 1) / grain + 1;
-    pool->fn = fn;
-    pool->context = context;
-    pool->n = n;
-    pool->grain = grain;
-    pool->n_ranges = n_grains < pool->n_threads ? (int)n_grains : pool->n_threads;
-    atomic_store_explicit(&pool->n_pending, (uint32_t)(pool->n_ranges - 1), memory_order_relaxed);
-    for (int i = 1; i < pool->n_ranges; i++)
+    loop l = {.fn = fn,
+              .context = context,
+              .n = n,
+              .grain = grain,
+              .n_ranges = n_grains < pool->n_threads ? (int)n_grains : pool->n_threads,
+              .caller_cpu = sched_getcpu()};
+    atomic_store_explicit(&pool->n_pending, (uint32_t)(l.n_ranges - 1), memory_order_relaxed);
+    for (int i = 1; i < l.n_ranges; i++) {
+        pool->slots[i].loop = l;
         set_state(&pool->slots[i], WORK);
-    run_range(pool, 0);
+    }
+    run_range(pool, &l, 0);
     wait_for_workers(pool);
     pthread_mutex_unlock(&pool->turn);
 }
@@ -183,14 +193,47 @@ static uint32_t wait_for_order(slot *s)
     return state;
 }
 
+/* Goes to the processor `worker` places behind the caller's, among those that are allowed.  A
+ * thread woken by another may be put on that one's processor, and since both yield while they wait,
+ * the kernel sees nothing to balance: the loop then takes as long as with one thread.  The mask is
+ * set back at once, so the kernel stays free to move the thread. */
+static void leave_caller_cpu(slot *s, int caller_cpu)
+{
+    cpu_set_t allowed, target;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2)
+        return; /* more processors than a cpu_set_t has, or nowhere to go */
+    int cpu = caller_cpu;
+    for (int left = s->worker % CPU_COUNT(&allowed); left > 0; left--)
+        do
+            cpu = (cpu + 1) % CPU_SETSIZE;
+        while (!CPU_ISSET((size_t)cpu, &allowed));
+    CPU_ZERO(&target);
+    CPU_SET((size_t)cpu, &target);
+    if (sched_setaffinity(0, sizeof target, &target) == 0)
+        sched_setaffinity(0, sizeof allowed, &allowed);
+}
+
+static void spread(slot *s, int caller_cpu)
+{
+    if (!s->pool->is_spinning || caller_cpu < 0 || sched_getcpu() != caller_cpu)
+        return;
+    double now = ls_clock_seconds();
+    if (now - s->last_move < SECONDS_BETWEEN_MOVES)
+        return;
+    s->last_move = now;
+    leave_caller_cpu(s, caller_cpu);
+}
+
 static void *run_worker(void *argument)
 {
     slot *s = argument;
     while (wait_for_order(s) == WORK) {
+        loop l = s->loop;
         /* Before the range is finished: afterwards the caller may already order the next one. */
         atomic_store_explicit(&s->state, IDLE, memory_order_relaxed);
-        run_range(s->pool, s->worker);
+        run_range(s->pool, &l, s->worker);
         finish_range(s->pool);
+        spread(s, l.caller_cpu);
     }
     return NULL;
 }
@@ -238,7 +281,7 @@ leash_status ls_pool_new(ls_pool **out, int n_threads)
     ls_pool *pool = ls_calloc(1, sizeof *pool);
     pool->n_threads = n_threads;
     pool->is_spinning = n_threads <= n_cpus;
-    pool->slots = ls_calloc((size_t)n_threads, sizeof *pool->slots);
+    pool->slots = ls_calloc_lines((size_t)n_threads, sizeof *pool->slots);
     pthread_mutex_init(&pool->turn, NULL);
     for (int i = 1; i < n_threads; i++) {
         slot *s = &pool->slots[i];

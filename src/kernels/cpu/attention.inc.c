@@ -80,7 +80,8 @@ static void score_pages(float *score, int64_t stride, const query_block *b, int6
                    .a_k = 1,
                    .ldb = LS_KV_PAGE,
                    .K = D,
-                   .next_c = score};
+                   .next_c = score,
+                   .later_c = score};
     t.ahead_step = LS_KV_PAGE * (int64_t)sizeof(float);
     for (; page < end; page++) {
         t.b = b->seq->pages[page] + offset;
@@ -139,7 +140,7 @@ static void mix_values(float *o, int64_t n_rows, const query_block *b, const flo
             t.b = value + d;
             t.ahead = (const char *)(ahead + d);
             t.c = o + d;
-            t.next_c = t.c;
+            t.next_c = t.later_c = t.c;
             t.n_tail = width;
             tiles[n_rows](&t);
         }

@@ -21,17 +21,24 @@
 #define GEMM_PACKED_FLOATS_TRANSPOSED 196608
 /* Row tiles that make the packing of B pay. */
 #define GEMM_PACK_TILES 6
-/* Wide panels are read in place, except where rows of B, so many floats apart, would meet in few
- * cache sets, or B is so large that it comes from memory. */
-#define GEMM_PACK_STRIDE 1024
-#define GEMM_PACK_SIZE (1 << 21)
+/* B is read in place, except where its rows, so many floats apart, would meet in few cache sets, or
+ * where it is large: narrow panels take a line of each row only, wide ones bear it until B comes
+ * from memory. */
+#define GEMM_PACK_STRIDE (TILE_VECS == 1 ? 128 : 1024)
+#define GEMM_PACK_SIZE (TILE_VECS == 1 ? 24576 : 1 << 21)
 /* Rows of a group. */
 #define GEMM_GROUP_TILES 20
 #define GEMM_GROUP_ROWS (GEMM_GROUP_TILES * TILE_ROWS)
 /* Columns from which a transposed A is packed: a tile would use a part of each cache line only. */
 #define GEMM_PACK_COLUMNS (2 * TILE_COLUMNS)
+/* Steps of k that are packed together: so few that their cache lines meet in no set more often than
+ * it has ways, even where rows of A lie a power of two apart. */
+#define GEMM_PACK_STEPS 16
 /* Floats of a packed tile of A: copies write whole vectors and so a little behind the last row. */
 #define PACKED_TILE_FLOATS(K) (TILE_ROWS * (K) + 16)
+/* Packing an element takes as long as so many multiply-adds. */
+#define GEMM_PACK_A_COST 6.0
+#define GEMM_PACK_B_COST 2.0
 /* Multiply-adds that are not worth waking a second thread. */
 #define GEMM_SERIAL_WORK 120000
 
@@ -156,12 +163,14 @@ static void pack_a(float *out, const ls_gemm_args *g, range rows, range k)
     int64_t K = k.end - k.begin, begin[GEMM_GROUP_TILES + 1];
     for (int64_t tile_index = 0; tile_index <= n_tiles; tile_index++)
         begin[tile_index] = n_rows * tile_index / n_tiles;
-    for (int64_t step = 0; step < K; step++) {
-        const float *from = g->a + rows.begin + (k.begin + step) * g->a_k;
+    for (int64_t step = 0; step < K; step += GEMM_PACK_STEPS) {
+        int64_t n_steps = K - step < GEMM_PACK_STEPS ? K - step : GEMM_PACK_STEPS;
         for (int64_t tile_index = 0; tile_index < n_tiles; tile_index++) {
             int64_t at = begin[tile_index], height = begin[tile_index + 1] - at;
-            v_copy_tile_row(out + tile_index * PACKED_TILE_FLOATS(K) + step * height, from + at,
-                            height);
+            const float *from = g->a + rows.begin + at + (k.begin + step) * g->a_k;
+            float *to = out + tile_index * PACKED_TILE_FLOATS(K) + step * height;
+            for (int64_t i = 0; i < n_steps; i++)
+                v_copy_tile_row(to + i * height, from + i * g->a_k, height);
         }
     }
 }
@@ -238,6 +247,7 @@ static void multiply_block(const ls_gemm_args *g, range rows, range columns, ran
             t.c = g->c + i * g->ldc + j;
             t.next_c = tile_index + 1 < n_tiles ? t.c + (next - i) * g->ldc
                                                 : g->c + rows.begin * g->ldc + j + width;
+            t.later_c = t.c + width;
             look_ahead(&t, g, &packed, k.end, j, tile_index, n_tiles);
             tiles[next - i](&t);
             i = next;
@@ -254,7 +264,7 @@ static bool packs_b(const ls_gemm_args *g, range rows)
 {
     if (g->b_packed || rows.end - rows.begin <= TILE_ROWS * (GEMM_PACK_TILES - 1))
         return false;
-    return TILE_VECS == 1 || g->ldb % GEMM_PACK_STRIDE == 0 || g->K * g->N >= GEMM_PACK_SIZE;
+    return g->ldb % GEMM_PACK_STRIDE == 0 || g->K * g->N >= GEMM_PACK_SIZE;
 }
 
 /* Group i of the rows. */
@@ -313,22 +323,20 @@ static void multiply(const ls_gemm_args *g, range rows, range columns, float *sc
 
 typedef struct gemm_job {
     const ls_device *dev;
-    const ls_gemm_args *g;
+    ls_gemm_args g; /* a copy: what a worker waits for lies in two lines */
 } gemm_job;
 
 static void multiply_columns(void *context, int64_t begin, int64_t end, int worker)
 {
     const gemm_job *job = context;
-    range columns = {16 * begin, 16 * end < job->g->N ? 16 * end : job->g->N};
-    multiply(job->g, (range){0, job->g->M}, columns, ls_cpu_scratch(job->dev, worker));
+    range columns = {16 * begin, 16 * end < job->g.N ? 16 * end : job->g.N};
+    multiply(&job->g, (range){0, job->g.M}, columns, ls_cpu_scratch(job->dev, worker));
 }
 
 static void multiply_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     const gemm_job *job = context;
-    int64_t M = job->g->M, n_tiles = ceil_div(M, TILE_ROWS);
-    range rows = {M * begin / n_tiles, M * end / n_tiles};
-    multiply(job->g, rows, (range){0, job->g->N}, ls_cpu_scratch(job->dev, worker));
+    multiply(&job->g, (range){begin, end}, (range){0, job->g.N}, ls_cpu_scratch(job->dev, worker));
 }
 
 /* Share of the time that the busiest of n_threads lets the others work, when n units are
@@ -338,20 +346,32 @@ static double balance(int64_t n, int64_t n_threads)
     return (double)n / (double)(ceil_div(n, n_threads) * n_threads);
 }
 
+/* Columns by preference: then each part of B is read by one thread.  But a transposed A is packed,
+ * and by every thread as a whole where columns are divided, as B is where rows are. */
+static bool divides_columns(const ls_gemm_args *g, int64_t n_threads, int64_t row_unit)
+{
+    range columns = {0, ceil_div(g->N, n_threads)}, rows = {0, ceil_div(g->M, n_threads)};
+    double by_columns = balance(ceil_div(g->N, 16), n_threads) + 0.05;
+    double by_rows = balance(ceil_div(g->M, row_unit), n_threads);
+    if (packs_a(g, columns))
+        by_columns -= GEMM_PACK_A_COST / (double)columns.end;
+    if (packs_b(g, rows))
+        by_rows -= GEMM_PACK_B_COST / (double)rows.end;
+    return by_columns >= by_rows;
+}
+
 static void gemm(ls_device *dev, const ls_gemm_args *a)
 {
-    gemm_job job = {.dev = dev, .g = a};
-    int64_t n_threads = ls_pool_size(dev->pool), n_vectors = ceil_div(a->N, 16),
-            n_tiles = ceil_div(a->M, TILE_ROWS);
+    gemm_job job = {.dev = dev, .g = *a};
+    int64_t n_threads = ls_pool_size(dev->pool);
     ls_count_gemm(dev, a);
     if (a->M == 0 || a->N == 0)
         return;
     ls_pool *pool = a->M * a->N * a->K < GEMM_SERIAL_WORK ? NULL : dev->pool;
-    /* Columns by preference: then each part of B is read by one thread.  A transposed A, which is
-     * packed, is the larger part where it has more rows than there are columns. */
-    double for_columns = a->a_row == 1 && a->M > a->N ? -0.05 : 0.05;
-    if (balance(n_vectors, n_threads) + for_columns >= balance(n_tiles, n_threads))
-        ls_parallel_for(pool, n_vectors, 1, multiply_columns, &job);
+    /* Many rows are divided anywhere: tiles of 10 or 11 rows are as good as tiles of 12. */
+    int64_t row_unit = a->M >= 4 * TILE_ROWS * n_threads ? 1 : TILE_ROWS;
+    if (divides_columns(a, n_threads, row_unit))
+        ls_parallel_for(pool, ceil_div(a->N, 16), 1, multiply_columns, &job);
     else
-        ls_parallel_for(pool, n_tiles, 1, multiply_rows, &job);
+        ls_parallel_for(pool, a->M, row_unit, multiply_rows, &job);
 }

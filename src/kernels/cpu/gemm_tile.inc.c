@@ -12,11 +12,12 @@ typedef struct tile_args {
     float *c;           /* (rows, columns), ldc apart             */
     const float *a, *b; /* a[i*a_row + k*a_k],  b[k*ldb + column] */
     int64_t ldc, a_row, a_k, ldb, K;
-    int64_t panel;       /* from a panel of b to the next          */
-    int64_t n_tail;      /* columns of a tail tile, 1 to 16        */
-    const char *ahead;   /* fetched while this tile runs,          */
-    int64_t ahead_step;  /* so many bytes a step of k              */
-    const float *next_c; /* sums of the next tile, fetched too     */
+    int64_t panel;        /* from a panel of b to the next          */
+    int64_t n_tail;       /* columns of a tail tile, 1 to 16        */
+    const char *ahead;    /* fetched while this tile runs,          */
+    int64_t ahead_step;   /* so many bytes a step of k              */
+    const float *next_c;  /* sums of the next tile, fetched too,    */
+    const float *later_c; /* and of one further on, from memory     */
     bool accumulate;
 } tile_args;
 
@@ -43,8 +44,13 @@ LS_ALWAYS_INLINE void tile(const int rows, const int panels, const int vecs, con
     /* Three rows a pointer: x86 addresses base, base + row, base + 2 row. */
     const float *a[4] = {t->a, t->a + 3 * t->a_row, t->a + 6 * t->a_row, t->a + 9 * t->a_row};
     LS_UNROLL
-    for (int r = 0; r < rows; r++)
-        _mm_prefetch((const char *)(t->next_c + r * t->ldc), _MM_HINT_T0);
+    for (int r = 0; r < rows; r++) {
+        LS_UNROLL
+        for (int j = 0; j < vecs; j++) {
+            _mm_prefetch((const char *)(t->next_c + r * t->ldc + 16 * j), _MM_HINT_T0);
+            _mm_prefetch((const char *)(t->later_c + r * t->ldc + 16 * j), _MM_HINT_T1);
+        }
+    }
     const float *b = t->b;
     const char *ahead = t->ahead;
     const int64_t a_row = t->a_row, a_k = t->a_k, ldb = t->ldb;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,6 +212,47 @@ static void callers_in_several_threads_take_turns(void **state)
     ls_pool_free(pool);
 }
 
+typedef struct places {
+    int caller, worker;
+    bool joins; /* the worker goes to the caller's processor */
+} places;
+
+static void note_place(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)begin, (void)end;
+    places *p = context;
+    if (worker == 0)
+        return;
+    cpu_set_t allowed, target;
+    if (p->joins && sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
+        CPU_ZERO(&target);
+        CPU_SET((size_t)p->caller, &target);
+        assert_int_equal(sched_setaffinity(0, sizeof target, &target), 0);
+        assert_int_equal(sched_setaffinity(0, sizeof allowed, &allowed), 0);
+    }
+    p->worker = sched_getcpu();
+}
+
+static void a_worker_leaves_the_processor_of_the_caller(void **state)
+{
+    (void)state;
+    if (ls_cpu_count() < 2)
+        return; /* there is no other */
+    ls_pool *pool;
+    assert_int_equal(ls_pool_new(&pool, 2), LEASH_OK);
+    places p = {.caller = sched_getcpu(), .joins = true};
+    ls_parallel_for(pool, 2, 1, note_place, &p);
+    /* The kernel may move the caller meanwhile, so more than one loop may be needed. */
+    p.joins = false;
+    int n_loops = 0;
+    do {
+        ls_parallel_for(pool, 2, 1, note_place, &p);
+        p.caller = sched_getcpu();
+    } while (p.worker == p.caller && ++n_loops < 1000000);
+    assert_int_not_equal(p.worker, p.caller);
+    ls_pool_free(pool);
+}
+
 static void zero_threads_means_all_processors(void **state)
 {
     (void)state;
@@ -299,6 +341,7 @@ int main(void)
         cmocka_unit_test(workers_that_sit_out_come_back),
         cmocka_unit_test(calls_from_inside_a_worker_run_inline_with_its_number),
         cmocka_unit_test(callers_in_several_threads_take_turns),
+        cmocka_unit_test(a_worker_leaves_the_processor_of_the_caller),
         cmocka_unit_test(zero_threads_means_all_processors),
         cmocka_unit_test(quotas_of_version_2_are_the_least_up_to_the_mount),
         cmocka_unit_test(quotas_of_version_1_come_from_the_cpu_controller),
