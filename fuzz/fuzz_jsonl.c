@@ -48,16 +48,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
                                .task = "",
                                .task_args = "",
                                .split = "train",
+                               .dataset_schema = "auto",
+                               .columns = "",
+                               .prompt_template = "",
+                               .system_prompt = "",
+                               .chat_template = "",
+                               .step_separator = "\n",
                                .max_length = data[0] & 4 ? 8 : 1024,
                                .truncation = truncations[data[0] >> 3 & 3],
                                .completion_only_loss = losses[data[0] >> 5 & 3]};
+    ls_dataset_input input = {.options = &options,
+                              .tokenizer = tokenizer,
+                              .use = prompts_only ? LS_DATA_PROMPTS : LS_DATA_SEQUENCES};
     ls_dataset d;
     ls_dataset_text text = {"fuzz.jsonl", (const char *)data + 1, n - 1};
-    if (ls_dataset_load_text(&d, &text, &options, tokenizer, prompts_only) != LEASH_OK)
+    if (ls_dataset_load_text(&d, &text, &input) != LEASH_OK)
         return 0;
     check(&d, tokenizer, prompts_only);
     ls_str shown = LS_STR_INIT;
-    ls_dataset_show(&d, tokenizer, 0, 3, data[0] & 128, 40, &shown);
+    ls_show what = {0, 3, data[0] & 128, 40};
+    LS_ASSERT(ls_dataset_show(&d, tokenizer, &what, &shown) == LEASH_OK);
     ls_dataset_summary(&d, true, &shown);
     ls_str_release(&shown);
     ls_dataset_release(&d);

@@ -57,6 +57,8 @@ typedef struct leash_events {
     void (*on_progress)(void *user, int64_t step, int64_t n_steps, const char *phase, double share);
     /* One line of output of leash_generate, leash_score, leash_eval: a JSON object. */
     void (*on_row)(void *user, const char *json);
+    /* A piece of a reply of leash_chat_say, as it comes. */
+    void (*on_text)(void *user, const char *text);
 } leash_events;
 
 /* Trains as the settings say and writes the run directory.  Errors: LEASH_INTERRUPTED when
@@ -87,6 +89,39 @@ LEASH_API leash_status leash_generate(leash_settings *settings, const char *prom
 /* Log-probabilities of the completions of the dataset's rows under the model: events->on_row. */
 LEASH_API leash_status leash_score(leash_settings *settings,
                                    const leash_events *events) LEASH_MUST_USE;
+
+/* Writes the model of the settings, with its adapter merged into it, as a Hugging Face folder, or
+ * as a GGUF file where the path ends in .gguf.  dtype: F32 (NULL), F16, BF16, and for GGUF Q8_0,
+ * Q4_0, Q4_1.  adapter_alone: the adapter is not merged but written, as a GGUF file.  What stands
+ * at the path is replaced only with the setting overwrite. */
+LEASH_API leash_status leash_convert(leash_settings *settings, const char *path, const char *dtype,
+                                     bool adapter_alone) LEASH_MUST_USE;
+
+/* What a model folder, a GGUF file or an adapter folder holds: text for people, json for programs
+ * (either may be NULL; freed with leash_free).  Weights are not read. */
+LEASH_API leash_status leash_inspect(char **text, char **json,
+                                     leash_settings *settings) LEASH_MUST_USE;
+
+/* A conversation with a model that has a chat template. */
+typedef struct leash_chat leash_chat;
+typedef struct leash_chat_reply {
+    const char *text;            /* borrowed until the next reply */
+    int64_t n_tokens, n_context; /* of the reply; of what the model read for it */
+    int64_t n_left_out; /* oldest messages that no longer fit the context and are forgotten */
+    double seconds;
+    bool is_complete; /* false: cut by max_completion_length or by should_stop */
+} leash_chat_reply;
+/* Opens the model; the conversation begins with the setting system_prompt. */
+LEASH_API leash_status leash_chat_new(leash_chat **out, leash_settings *settings) LEASH_MUST_USE;
+LEASH_API void leash_chat_free(leash_chat *chat);
+/* Forgets the conversation; system_prompt "" or NULL: it begins without one. */
+LEASH_API leash_status leash_chat_reset(leash_chat *chat, const char *system_prompt) LEASH_MUST_USE;
+/* Sends a message and takes the reply.  After an error the conversation is as it was before. */
+LEASH_API leash_status leash_chat_say(leash_chat_reply *reply, leash_chat *chat,
+                                      const char *message,
+                                      const leash_events *events) LEASH_MUST_USE;
+/* The messages so far as JSON, to be freed with leash_free. */
+LEASH_API char *leash_chat_messages(const leash_chat *chat);
 
 /* What a run would need, before anything is loaded: text for people, json for programs (either may
  * be NULL). */

@@ -61,7 +61,7 @@ static void on_progress(void *user, int64_t done, int64_t total, int64_t tokens)
 }
 
 static leash_status load_problems(ls_dataset *out, const leash_settings *s,
-                                  const ls_tokenizer *tokenizer)
+                                  const ls_model_source *source)
 {
     const ls_run_options *o = &s->options;
     ls_data_options data = o->data;
@@ -71,14 +71,19 @@ static leash_status load_problems(ls_dataset *out, const leash_settings *s,
     }
     if (!data.dataset[0] == !data.task[0])
         return ls_fail(LEASH_USAGE,
-                       "give one of --dataset (a JSONL file with prompt and answer) and --task");
-    data.packing = data.shuffle_dataset = false;
+                       "give one of --dataset (a file with prompt and answer) and --task");
     if (!ls_config_is_set(s->config, "dataset_num_rows") &&
         (data.task[0] || ls_config_is_set(s->config, "eval_num_rows")))
         data.dataset_num_rows = o->eval.eval_num_rows;
     if (data.task[0] && !ls_config_is_set(s->config, "dataset_split"))
         data.split = "test";
-    return ls_dataset_load(out, &data, tokenizer, true, (uint64_t)o->train.seed);
+    ls_dataset_input input = {.options = &data,
+                              .tokenizer = source->tokenizer,
+                              .chat = source->chat,
+                              .use = LS_DATA_PROMPTS,
+                              .seed = (uint64_t)o->train.seed,
+                              .in_order = true};
+    return ls_dataset_load(out, &input);
 }
 
 static leash_status run(leash_eval_report *report, char **text, char **json,
@@ -88,7 +93,8 @@ static leash_status run(leash_eval_report *report, char **text, char **json,
     ls_dataset problems;
     ls_reward_plan rewards;
     LS_TRY(ls_reward_resolve(&rewards, &o->reward));
-    LS_TRY(load_problems(&problems, settings, session->source.tokenizer));
+    LS_TRY(ls_reward_check_accuracy(&rewards));
+    LS_TRY(load_problems(&problems, settings, &session->source));
     progress p = {events};
     ls_eval_request request = {.problems = &problems,
                                .tokenizer = session->source.tokenizer,

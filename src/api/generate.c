@@ -41,13 +41,14 @@ static leash_status run_prompts(ls_session *session, const leash_settings *setti
                                 int64_t longest, const leash_events *events)
 {
     const ls_run_options *o = &settings->options;
-    int32_t eos = ls_tokenizer_eos(session->source.tokenizer);
+    const int32_t *stop_ids;
+    int32_t n_stop_ids = ls_tokenizer_stop_ids(session->source.tokenizer, &stop_ids);
     LS_TRY(ls_session_open_engine(session, settings, longest + o->sampling.max_completion_length));
     ls_rollout_request request = {.sampling = o->sampling,
                                   .seed = (uint64_t)o->train.seed,
                                   .purpose = LS_RNG_SAMPLE,
-                                  .stop_ids = &eos,
-                                  .n_stop_ids = eos >= 0,
+                                  .stop_ids = stop_ids,
+                                  .n_stop_ids = n_stop_ids,
                                   .should_stop = events->should_stop};
     int64_t at_once = FILLS * o->engine.rollout_slots / o->rl.num_generations + 1;
     for (int64_t first = 0; first < n; first += at_once) {
@@ -69,10 +70,14 @@ static leash_status run_dataset(ls_session *session, const leash_settings *setti
                                 const leash_events *events)
 {
     const ls_run_options *o = &settings->options;
-    ls_data_options data = o->data;
-    data.packing = data.shuffle_dataset = false;
+    ls_dataset_input input = {.options = &o->data,
+                              .tokenizer = session->source.tokenizer,
+                              .chat = session->source.chat,
+                              .use = LS_DATA_PROMPTS,
+                              .seed = (uint64_t)o->train.seed,
+                              .in_order = true};
     ls_dataset set;
-    LS_TRY(ls_dataset_load(&set, &data, session->source.tokenizer, true, (uint64_t)o->train.seed));
+    LS_TRY(ls_dataset_load(&set, &input));
     ls_prompt *prompts = ls_malloc((size_t)set.n_rows * sizeof *prompts);
     for (int64_t i = 0; i < set.n_rows; i++)
         prompts[i] = (ls_prompt){.ids = set.rows[i].ids,
@@ -117,8 +122,8 @@ leash_status leash_generate(leash_settings *settings, const char *prompt,
     events = events ? events : &none;
     LS_TRY(ls_settings_derive(settings, "generate"));
     if (!prompt && !data->dataset[0] && !data->task[0])
-        return ls_fail(LEASH_USAGE, "nothing to complete: give --prompt TEXT, --dataset a JSONL "
-                                    "file with prompts, or --task a name");
+        return ls_fail(LEASH_USAGE, "nothing to complete: give --prompt TEXT, --dataset a file "
+                                    "with prompts, or --task a name");
     ls_session session;
     LS_TRY(ls_session_open(&session, settings));
     leash_status status = prompt ? run_prompt(&session, settings, prompt, events)

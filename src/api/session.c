@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static leash_status open_all(ls_session *s, const leash_settings *settings)
+static leash_status open_all(ls_session *s, const leash_settings *settings, bool may_score)
 {
     const ls_run_options *o = &settings->options;
     if (!o->model.model[0])
@@ -12,17 +12,29 @@ static leash_status open_all(ls_session *s, const leash_settings *settings)
     LS_TRY(ls_arena_init(&s->work, "work", 0));
     LS_TRY(ls_device_open(&s->dev, &o->system, false));
     LS_TRY(ls_model_source_open(&s->source, "model", o->model.model, o));
-    return ls_model_source_make(&s->model, &s->source, &s->dev, &s->run, LS_MODEL_FROZEN, 1,
-                                (uint64_t)o->train.seed);
+    if (!may_score || s->source.config.head != LS_HEAD_SCORE)
+        LS_TRY(ls_model_source_want_head(&s->source, "model", LS_HEAD_TOKENS));
+    return ls_model_source_make(&s->model, &s->source, &s->dev, &s->run,
+                                ls_adapter_frozen_use(&o->adapter), 1, (uint64_t)o->train.seed);
+}
+
+static leash_status open_session(ls_session *s, const leash_settings *settings, bool may_score)
+{
+    memset(s, 0, sizeof *s);
+    leash_status status = open_all(s, settings, may_score);
+    if (status != LEASH_OK)
+        ls_session_close(s);
+    return status;
 }
 
 leash_status ls_session_open(ls_session *s, const leash_settings *settings)
 {
-    memset(s, 0, sizeof *s);
-    leash_status status = open_all(s, settings);
-    if (status != LEASH_OK)
-        ls_session_close(s);
-    return status;
+    return open_session(s, settings, false);
+}
+
+leash_status ls_session_open_judge(ls_session *s, const leash_settings *settings)
+{
+    return open_session(s, settings, true);
 }
 
 leash_status ls_session_open_engine(ls_session *s, const leash_settings *settings,

@@ -13,7 +13,11 @@ typedef struct ls_session {
     ls_engine *engine; /* after ls_session_open_engine */
 } ls_session;
 
+/* A model that writes text. */
 leash_status ls_session_open(ls_session *session, const leash_settings *settings) LEASH_MUST_USE;
+/* The same, or a reward model, which has a score in place of a head. */
+leash_status ls_session_open_judge(ls_session *session,
+                                   const leash_settings *settings) LEASH_MUST_USE;
 leash_status ls_session_open_engine(ls_session *session, const leash_settings *settings,
                                     int64_t max_length) LEASH_MUST_USE;
 void ls_session_close(ls_session *session);

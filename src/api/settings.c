@@ -58,14 +58,30 @@ const char *leash_settings_yaml(leash_settings *s)
     return s->yaml.data;
 }
 
+/* The task's verifier; beside a reward model it looks on. */
+static leash_status derive_reward(leash_settings *s)
+{
+    const ls_run_options *o = &s->options;
+    bool has_model = o->reward.reward_model[0];
+    const ls_task *task;
+    if (!o->data.task[0])
+        return has_model
+                   ? ls_config_set(s->config, "reward", "model", LS_FROM_DERIVED, "reward_model")
+                   : LEASH_OK;
+    char names[64];
+    LS_TRY(ls_task_find(&task, o->data.task));
+    snprintf(names, sizeof names, "%s%s", task->verifier, has_model ? ",model" : "");
+    LS_TRY(ls_config_set(s->config, "reward", names, LS_FROM_DERIVED, "task"));
+    if (!has_model || ls_config_is_set(s->config, "reward_weights"))
+        return LEASH_OK;
+    return ls_config_set(s->config, "reward_weights", "0,1", LS_FROM_DERIVED, "reward_model");
+}
+
 leash_status ls_settings_derive(leash_settings *s, const char *command)
 {
     const ls_run_options *o = &s->options;
-    if (o->data.task[0] && !ls_config_is_set(s->config, "reward")) {
-        const ls_task *task;
-        LS_TRY(ls_task_find(&task, o->data.task));
-        LS_TRY(ls_config_set(s->config, "reward", task->verifier, LS_FROM_DERIVED, "task"));
-    }
+    if (!ls_config_is_set(s->config, "reward"))
+        LS_TRY(derive_reward(s));
     if (!o->log.output_dir[0]) {
         char path[LS_PATH_MAX];
         LS_TRY(ls_config_set(s->config, "output_dir", ls_path_join(path, "runs", command),

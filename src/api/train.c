@@ -46,15 +46,18 @@ leash_status leash_train(leash_settings *settings, const leash_events *events)
 }
 
 /* Memory that is no arena: the program, its libraries, stacks, scratch of the kernels, small heap
- * blocks.  Measured: 3.3e6 to 4.5e6 with 1 to 8 threads and models of 200 thousand to 15 million
+ * blocks.  Measured: 7.2e6 to 7.4e6 with 1 and 2 threads and models of 200 thousand and 1 million
  * parameters. */
-#define PROGRAM_BYTES (4e6)
+#define PROGRAM_BYTES (7.3e6)
 
 static void plan_text(ls_str *out, const ls_run_cost *c, double total)
 {
     char a[32], b[32];
     ls_str_appendf(out, "model        %s parameters, sequences of up to %lld tokens\n",
                    ls_format_count(a, (double)c->n_params), (long long)c->max_length);
+    if (c->n_trained_params != c->n_params)
+        ls_str_appendf(out, "adapter      %s parameters are trained\n",
+                       ls_format_count(a, (double)c->n_trained_params));
     ls_str_appendf(out, "run          %lld steps of %lld sequences, %lld update%s each\n\n",
                    (long long)c->n_steps, (long long)c->step_sequences, (long long)c->step_updates,
                    c->step_updates == 1 ? "" : "s");
@@ -70,24 +73,34 @@ static void plan_text(ls_str *out, const ls_run_cost *c, double total)
     ls_str_appendf(out, "  %-12s %12s\n  %-12s %12s\n", "rollout",
                    ls_format_count(a, c->rollout_flops), "reference",
                    ls_format_count(b, c->reference_flops));
+    if (c->reward_flops > 0)
+        ls_str_appendf(out, "  %-12s %12s\n", "reward_model", ls_format_count(a, c->reward_flops));
+    if (c->teacher_flops > 0)
+        ls_str_appendf(out, "  %-12s %12s\n", "teacher", ls_format_count(a, c->teacher_flops));
+    if (c->critic_flops > 0)
+        ls_str_appendf(out, "  %-12s %12s\n", "critic", ls_format_count(a, c->critic_flops));
     ls_str_appendf(out, "  %-12s %12s\n", "training", ls_format_count(a, c->train_flops));
 }
 
 static void plan_json(ls_str *out, const ls_run_cost *c, double total)
 {
     ls_str_appendf(out,
-                   "{\"parameters\": %lld, \"steps\": %lld, \"step_sequences\": %lld, "
+                   "{\"parameters\": %lld, \"trained_parameters\": %lld, \"steps\": %lld, "
+                   "\"step_sequences\": %lld, "
                    "\"step_updates\": %lld, \"max_length\": %lld",
-                   (long long)c->n_params, (long long)c->n_steps, (long long)c->step_sequences,
-                   (long long)c->step_updates, (long long)c->max_length);
+                   (long long)c->n_params, (long long)c->n_trained_params, (long long)c->n_steps,
+                   (long long)c->step_sequences, (long long)c->step_updates,
+                   (long long)c->max_length);
     ls_str_append(out, ", \"bytes\": {");
     for (int role = 0; role < LS_ROLE_COUNT; role++)
         ls_str_appendf(out, "\"%s\": %zu, ", ls_role_names[role], c->bytes[role]);
     ls_str_appendf(out, "\"data\": %zu, \"program\": %.0f, \"total\": %.0f}", c->data_bytes,
                    PROGRAM_BYTES, total);
     ls_str_appendf(out,
-                   ", \"flops\": {\"rollout\": %.6g, \"reference\": %.6g, \"training\": %.6g}}",
-                   c->rollout_flops, c->reference_flops, c->train_flops);
+                   ", \"flops\": {\"rollout\": %.6g, \"reference\": %.6g, \"reward_model\": %.6g, "
+                   "\"critic\": %.6g, \"teacher\": %.6g, \"training\": %.6g}}",
+                   c->rollout_flops, c->reference_flops, c->reward_flops, c->critic_flops,
+                   c->teacher_flops, c->train_flops);
 }
 
 leash_status leash_plan(char **text, char **json, leash_settings *settings)

@@ -158,6 +158,56 @@ out:
     return status;
 }
 
+leash_status ls_file_writer_open(ls_file_writer *w, const char *path)
+{
+    *w = (ls_file_writer){.path = LS_STR_INIT, .temporary = LS_STR_INIT};
+    w->fd = create_temporary(&w->temporary, path);
+    if (w->fd < 0) {
+        int error = errno;
+        ls_str_release(&w->temporary);
+        return ls_fail_path("write", path, error);
+    }
+    ls_str_append(&w->path, path);
+    return LEASH_OK;
+}
+
+void ls_file_writer_put(ls_file_writer *w, const void *data, size_t n)
+{
+    if (w->error == 0)
+        w->error = write_all(w->fd, data, n);
+    w->n_bytes += n;
+}
+
+static void release_writer(ls_file_writer *w)
+{
+    ls_str_release(&w->path);
+    ls_str_release(&w->temporary);
+}
+
+leash_status ls_file_writer_commit(ls_file_writer *w)
+{
+    int error = fill_and_close(w->fd, NULL, 0);
+    error = w->error ? w->error : error;
+    if (error == 0 && rename(w->temporary.data, w->path.data) != 0)
+        error = errno;
+    leash_status status;
+    if (error == 0) {
+        status = ls_parent_sync(w->path.data);
+    } else {
+        unlink(w->temporary.data);
+        status = ls_fail_path("write", w->path.data, error);
+    }
+    release_writer(w);
+    return status;
+}
+
+void ls_file_writer_abort(ls_file_writer *w)
+{
+    close(w->fd);
+    unlink(w->temporary.data);
+    release_writer(w);
+}
+
 /* --- questions --- */
 
 bool ls_file_exists(const char *path)

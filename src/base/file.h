@@ -28,6 +28,21 @@ typedef struct ls_piece {
 } ls_piece;
 leash_status ls_file_write_pieces_synced(const char *path, const ls_piece *pieces,
                                          int64_t n) LEASH_MUST_USE;
+/* A large file written bit by bit, whole or absent like that of ls_file_write_atomic.  Errors of
+ * _put are kept and told by _commit, which renames, or removes what there is; _abort removes it.
+ *
+ *     LS_TRY(ls_file_writer_open(&w, path));
+ *     ls_file_writer_put(&w, data, n);
+ *     return ls_file_writer_commit(&w); */
+typedef struct ls_file_writer {
+    int fd, error;
+    ls_str path, temporary;
+    uint64_t n_bytes; /* put so far */
+} ls_file_writer;
+leash_status ls_file_writer_open(ls_file_writer *w, const char *path) LEASH_MUST_USE;
+void ls_file_writer_put(ls_file_writer *w, const void *data, size_t n);
+leash_status ls_file_writer_commit(ls_file_writer *w) LEASH_MUST_USE;
+void ls_file_writer_abort(ls_file_writer *w);
 bool ls_file_exists(const char *path);
 bool ls_dir_exists(const char *path);
 int64_t ls_file_size(const char *path);                      /* -1 when missing */

@@ -18,7 +18,9 @@ typedef enum ls_purpose {
     LS_RNG_EVAL = 5,    /* sampled tokens of evaluations                                 */
     LS_RNG_BOOTSTRAP = 6,
     LS_RNG_TEST = 7,
-    LS_RNG_CORRECTION = 8 /* tokens drawn by clip_cov: prompt = update of the step       */
+    LS_RNG_CORRECTION = 8, /* tokens drawn by clip_cov: prompt = update of the step      */
+    LS_RNG_LORA = 9,       /* adapter matrices A: prompt = pair, position = element / 4         */
+    LS_RNG_STUDENT = 10    /* whether the student writes the completions of a step              */
 } ls_purpose;
 
 typedef struct ls_rng_name {

@@ -1,5 +1,5 @@
-/* exp, log, tanh, sigmoid, sin and cos of one float: the specification that vector versions repeat
- * lane by lane.
+/* exp, log, tanh, erf, sigmoid, sin and cos of one float: the specification that vector versions
+ * repeat lane by lane.
  *
  * How to vectorise.  Every line below is one IEEE operation on each lane: * + - / fmaf, integer and
  * bit operations on the float's 32 bits, or a select (a comparison and a blend).  The selects at
@@ -123,6 +123,36 @@ float ls_tanhf(float x)
     float small = fmaf(a * z, p, a);
     float large = 1.0f - 2.0f / (ls_expf(a + a) + 1.0f);
     float y = a < 0.625f ? small : large;
+    y = float_of(bits_of(y) | (bits_of(x) & SIGN_MASK));
+    return x != x ? x : y;
+}
+
+/* Odd, as tanh; a = |x|.
+ *   a <  0.875   a + a P(a^2),  P of degree 6, error 8.6e-10:    fma(a, P(z), a),  z = a * a
+ *   a >= 0.875   1 - e^Q(b),  b = min(a, 4), Q of degree 6 fits log(erfc), error 1.9e-9; for b = 4
+ *                e^Q(b) is below half a unit in the last place of 1 */
+float ls_erff(float x)
+{
+    float a = float_of(bits_of(x) & ~SIGN_MASK);
+    float z = a * a;
+    float p = 0x1.49fd24p-14f;
+    p = fmaf(p, z, -0x1.a4d098p-11f);
+    p = fmaf(p, z, 0x1.54318ap-8f);
+    p = fmaf(p, z, -0x1.b7ff9p-6f);
+    p = fmaf(p, z, 0x1.ce2d5cp-4f);
+    p = fmaf(p, z, -0x1.81274p-2f);
+    p = fmaf(p, z, 0x1.06eba8p-3f);
+    float small = fmaf(a, p, a);
+    float b = a > 4.0f ? 4.0f : a;
+    float q = 0x1.a58312p-13f;
+    q = fmaf(q, b, -0x1.954f1ep-9f);
+    q = fmaf(q, b, 0x1.6f54dap-6f);
+    q = fmaf(q, b, -0x1.ab5334p-4f);
+    q = fmaf(q, b, -0x1.46026ep-1f);
+    q = fmaf(q, b, -0x1.20c06cp+0f);
+    q = fmaf(q, b, -0x1.181dcp-13f);
+    float large = 1.0f - ls_expf(q);
+    float y = a < 0.875f ? small : large;
     y = float_of(bits_of(y) | (bits_of(x) & SIGN_MASK));
     return x != x ? x : y;
 }

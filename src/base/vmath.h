@@ -1,5 +1,5 @@
-/* exp, log, tanh, sin and cos in float: our own polynomials, so that every instruction set gives
- * the same bits.
+/* exp, log, tanh, erf, sin and cos in float: our own polynomials, so that every instruction set
+ * gives the same bits.
  *
  * The scalar functions here are the specification; vector forms in kernels/ repeat the same
  * operations in the same order.  Only IEEE operations (+, -, *, /, sqrt, fma, rounding to integer,
@@ -13,6 +13,8 @@ float ls_expf(float x);
 /* ln x.  x = 0 gives -inf, x < 0 NaN; denormal inputs count as 0. */
 float ls_logf(float x);
 float ls_tanhf(float x);
+/* The error function, 2/sqrt(pi) times the integral of e^-t^2 from 0 to x. */
+float ls_erff(float x);
 /* 1 / (1 + e^-x); 0 for x < -87.33. */
 float ls_sigmoidf(float x);
 /* sin and cos of an angle in radians, |angle| < 2^20, reduced in double. */

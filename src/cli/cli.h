@@ -52,6 +52,9 @@ leash_status ls_cli_open(ls_invocation *out, const ls_command *self, const char 
 /* The same for a command without arguments: those are a LEASH_USAGE. */
 leash_status ls_cli_open_plain(ls_invocation *out, const ls_command *self, const char *recipe,
                                int argc, char **argv) LEASH_MUST_USE;
+/* A training command: settings, the run, its result. */
+leash_status ls_cli_train(const ls_command *self, const char *recipe, int argc,
+                          char **argv) LEASH_MUST_USE;
 void ls_cli_close(ls_invocation *invocation);
 
 /* --- commands that take none --- */
@@ -82,6 +85,8 @@ void ls_cli_list_commands(void);
  * Both are passed on to the child process that is set (0: none). */
 void ls_cli_catch_signals(void);
 bool ls_cli_should_stop(void);
+/* The next signal counts as a first one again. */
+void ls_cli_clear_stop(void);
 void ls_cli_set_child(int pid);
 
 #endif

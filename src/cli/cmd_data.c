@@ -25,18 +25,24 @@ static leash_status show(const leash_settings *settings, const look *l)
     ls_model_source source;
     ls_dataset set;
     if (!o->data.dataset[0] == !o->data.task[0])
-        return ls_fail(LEASH_USAGE, "give one of --dataset (a JSONL file) and --task");
+        return ls_fail(LEASH_USAGE, "give one of --dataset (a file or a folder) and --task");
     LS_TRY(open_tokenizer(&source, settings));
-    leash_status status = ls_dataset_load(&set, &o->data, source.tokenizer, ls_run_has_rollouts(o),
-                                          (uint64_t)o->train.seed);
+    ls_data_options data = o->data;
+    data.shuffle_dataset = false;
+    ls_dataset_input input = {.options = &data,
+                              .tokenizer = source.tokenizer,
+                              .chat = source.chat,
+                              .use = ls_run_has_rollouts(o) ? LS_DATA_PROMPTS : LS_DATA_ANY,
+                              .seed = (uint64_t)o->train.seed};
+    leash_status status = ls_dataset_load(&set, &input);
     if (status == LEASH_OK) {
         ls_str text = LS_STR_INIT;
         bool colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
-        if (!l->wants_json)
-            ls_dataset_show(&set, source.tokenizer, l->first - 1, l->count, colour,
-                            ls_cli_columns(), &text);
+        ls_show what = {l->first - 1, l->wants_json ? 0 : l->count, colour, ls_cli_columns()};
+        status = ls_dataset_show(&set, source.tokenizer, &what, &text);
         ls_dataset_summary(&set, l->wants_json, &text);
-        ls_print("%s%s", text.data, l->wants_json ? "\n" : "");
+        if (status == LEASH_OK)
+            ls_print("%s%s", text.data, l->wants_json ? "\n" : "");
         ls_str_release(&text);
         ls_dataset_release(&set);
     }
@@ -68,7 +74,7 @@ leash_status ls_cmd_data(const ls_command *self, int argc, char **argv)
     if (status == LEASH_OK && !inv.is_done) {
         if (inv.n_rest != 1 || strcmp(inv.rest[0], "show") != 0)
             status = ls_fail(LEASH_USAGE, "leash data show [--first N] [--rows N] [--json] "
-                                          "--dataset FILE.jsonl | --task NAME");
+                                          "--dataset FILE | --task NAME");
         else
             status = show(inv.settings, &l);
     }

@@ -55,6 +55,9 @@ static void list_rl(listing *l)
     begin(l, "Objectives", "objectives", "objective");
     for (int64_t i = 0; i < ls_n_objectives; i++)
         row(l, ls_objectives[i]->name, ls_objectives[i]->help);
+    begin(l, "Pair losses", "pair_losses", "loss_type");
+    for (int64_t i = 0; i < ls_n_pair_losses; i++)
+        row(l, ls_pair_losses[i].name, ls_pair_losses[i].help);
     begin(l, "Advantage estimators", "advantage_estimators", "advantage_estimator");
     for (int64_t i = 0; i < ls_n_advantages; i++)
         row(l, ls_advantages[i]->name, ls_advantages[i]->help);

@@ -1,4 +1,5 @@
-/* leash plan [pretrain|sft|grpo]: what a run needs, before it starts. */
+/* leash plan [pretrain|sft|dpo|kto|reward|prm|grpo|ppo|distill]: what a run needs, before it
+ * starts. */
 #include <string.h>
 
 #include "cli/cli.h"
@@ -15,7 +16,8 @@ static leash_status plan(leash_settings *settings, bool wants_json)
 
 leash_status ls_cmd_plan(const ls_command *self, int argc, char **argv)
 {
-    static const char *const methods[] = {"pretrain", "sft", "grpo"};
+    static const char *const methods[] = {"pretrain", "sft",  "dpo", "kto",    "reward",
+                                          "prm",      "grpo", "ppo", "distill"};
     bool wants_json = ls_cli_take_flag(&argc, argv, "--json");
     const char *method = NULL;
     ls_invocation inv;

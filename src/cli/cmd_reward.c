@@ -1,5 +1,5 @@
-/* leash reward test: judges rows {"completion", "answer", ...} of a JSONL file, or one text, in the
- * foreground. */
+/* leash reward: trains a reward model (cmd_train.c).  leash reward test: judges rows {"completion",
+ * "answer", ...} of a JSONL file, or one text, in the foreground. */
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -144,7 +144,7 @@ static leash_status test(const leash_settings *settings, const char *completion,
     return LEASH_OK;
 }
 
-leash_status ls_cmd_reward(const ls_command *self, int argc, char **argv)
+static leash_status test_command(const ls_command *self, int argc, char **argv)
 {
     ls_invocation inv = {0};
     const char *completion = NULL, *answer = NULL;
@@ -162,4 +162,11 @@ leash_status ls_cmd_reward(const ls_command *self, int argc, char **argv)
     }
     ls_cli_close(&inv);
     return status;
+}
+
+leash_status ls_cmd_reward(const ls_command *self, int argc, char **argv)
+{
+    if (argc > 0 && strcmp(argv[0], "test") == 0)
+        return test_command(self, argc, argv);
+    return ls_cli_train(self, "reward", argc, argv);
 }

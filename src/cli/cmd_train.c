@@ -1,4 +1,5 @@
-/* leash pretrain | sft | grpo: one run with a recipe. */
+/* leash pretrain | sft | dpo | kto | reward | prm | grpo | ppo |
+ * distill: one run with a recipe. */
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -44,6 +45,11 @@ static void on_step(void *user, int64_t step, int64_t n_steps, const char *metri
         add_figure(note, "kl", number(row, "kl/seq_k1"), "%.3f");
     } else {
         add_figure(note, "loss", number(row, "loss"), "%.4f");
+        add_figure(note, "margin", number(row, "rewards/margins"), "%.3f");
+        add_figure(note, "right", 100 * number(row, "rewards/accuracies"), "%.0f%%");
+        add_figure(note, "margin", number(row, "margin"), "%.3f");
+        add_figure(note, "right", 100 * number(row, "accuracy"), "%.0f%%");
+        add_figure(note, "right", 100 * number(row, "step_accuracy"), "%.0f%%");
     }
     add_figure(note, "acc", 100 * t->accuracy, "%.1f%%");
     add_figure(note, "len", number(row, "completions/mean_length"), "%.1f");
@@ -80,7 +86,7 @@ static leash_status run(leash_settings *settings, const char *label)
     return status;
 }
 
-static leash_status train(const ls_command *self, const char *recipe, int argc, char **argv)
+leash_status ls_cli_train(const ls_command *self, const char *recipe, int argc, char **argv)
 {
     ls_invocation inv;
     leash_status status = ls_cli_open_plain(&inv, self, recipe, argc, argv);
@@ -92,15 +98,40 @@ static leash_status train(const ls_command *self, const char *recipe, int argc, 
 
 leash_status ls_cmd_pretrain(const ls_command *self, int argc, char **argv)
 {
-    return train(self, "pretrain", argc, argv);
+    return ls_cli_train(self, "pretrain", argc, argv);
 }
 
 leash_status ls_cmd_sft(const ls_command *self, int argc, char **argv)
 {
-    return train(self, "sft", argc, argv);
+    return ls_cli_train(self, "sft", argc, argv);
+}
+
+leash_status ls_cmd_dpo(const ls_command *self, int argc, char **argv)
+{
+    return ls_cli_train(self, "dpo", argc, argv);
+}
+
+leash_status ls_cmd_kto(const ls_command *self, int argc, char **argv)
+{
+    return ls_cli_train(self, "kto", argc, argv);
+}
+
+leash_status ls_cmd_prm(const ls_command *self, int argc, char **argv)
+{
+    return ls_cli_train(self, "prm", argc, argv);
 }
 
 leash_status ls_cmd_grpo(const ls_command *self, int argc, char **argv)
 {
-    return train(self, "grpo", argc, argv);
+    return ls_cli_train(self, "grpo", argc, argv);
+}
+
+leash_status ls_cmd_ppo(const ls_command *self, int argc, char **argv)
+{
+    return ls_cli_train(self, "ppo", argc, argv);
+}
+
+leash_status ls_cmd_distill(const ls_command *self, int argc, char **argv)
+{
+    return ls_cli_train(self, "distill", argc, argv);
 }

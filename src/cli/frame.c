@@ -28,7 +28,7 @@ int ls_cli_columns(void)
 
 void ls_wrap_help(ls_str *out, const char *name, const char *help, int columns)
 {
-    ls_str_appendf(out, "  %-14s", name);
+    ls_str_appendf(out, "  %-13s ", name);
     ls_wrap(out, help, 16, columns);
     ls_str_append_char(out, '\n');
 }

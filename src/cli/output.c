@@ -46,6 +46,12 @@ void ls_print_text(const char *text)
         end_unwritten(errno);
 }
 
+void ls_print_bytes(const char *bytes, size_t n)
+{
+    if (fwrite(bytes, 1, n, stdout) != n)
+        end_unwritten(errno);
+}
+
 void ls_print_row(const char *line)
 {
     ls_print("%s\n", line);

@@ -6,6 +6,7 @@
 #define LS_CLI_OUTPUT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include "base/compiler.h"
 
 /* Before anything else: standard streams that the caller closed become /dev/null, so that no file
@@ -13,6 +14,7 @@
 void ls_output_open(void);
 void ls_print(const char *format, ...) LS_PRINTF(1, 2);
 void ls_print_text(const char *text);
+void ls_print_bytes(const char *bytes, size_t n); /* which may hold NUL */
 /* One line, sent at once: rows of long work. */
 void ls_print_row(const char *line);
 void ls_output_flush(void);

@@ -85,6 +85,16 @@ static bool stage_exists(const ls_pipeline *pipeline, const char *name)
     return false;
 }
 
+static bool is_training(const char *command)
+{
+    static const char *const commands[] = {"pretrain", "sft",  "dpo", "kto",    "reward",
+                                           "prm",      "grpo", "ppo", "distill"};
+    for (size_t i = 0; i < LS_COUNT(commands); i++)
+        if (strcmp(command, commands[i]) == 0)
+            return true;
+    return false;
+}
+
 static leash_status check_stage(const reader *r, const ls_stage *stage, const yaml_node_t *node)
 {
     if (!stage->name || !stage->command)
@@ -93,9 +103,9 @@ static leash_status check_stage(const reader *r, const ls_stage *stage, const ya
         return fail_at(r, node, "a stage's name is a plain directory name");
     if (stage_exists(r->out, stage->name))
         return fail_at(r, node, "two stages have this name");
-    if (strcmp(stage->command, "pretrain") != 0 && strcmp(stage->command, "sft") != 0 &&
-        strcmp(stage->command, "grpo") != 0)
-        return fail_at(r, node, "command is none of pretrain, sft, grpo");
+    if (!is_training(stage->command))
+        return fail_at(
+            r, node, "command is none of pretrain, sft, dpo, kto, reward, prm, grpo, ppo, distill");
     if (stage->from && !stage_exists(r->out, stage->from))
         return fail_at(r, node, "from names no earlier stage");
     return LEASH_OK;

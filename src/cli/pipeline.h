@@ -4,7 +4,7 @@
  *     settings: {task: arithmetic, seed: 42}          # for every stage
  *     stages:
  *       - name: sft                                    # the run's directory below the pipeline's
- *         command: sft                                 # pretrain, sft, grpo
+ *         command: sft                                 # pretrain, sft, dpo, kto, grpo
  *         recipe: sft                                  # default: the command
  *         from: pretrain                               # stage whose final model is the model
  *         settings: {learning_rate: 1e-3}

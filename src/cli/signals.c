@@ -54,6 +54,11 @@ bool ls_cli_should_stop(void)
     return stop_requested != 0;
 }
 
+void ls_cli_clear_stop(void)
+{
+    stop_requested = 0;
+}
+
 void ls_cli_set_child(int pid)
 {
     child = pid;

@@ -1,10 +1,7 @@
-/* From rows of text to rows of tokens with a mask: reading, length policy, masks, counts.
+/* Datasets: in memory, or counted and then streamed; their order; mixtures.
  *
- * Prompt and completion are tokenised apart, so no token spans their border and a sampled
- * completion continues the very ids that were trained on.  Token 0 is never a target, since
- * nothing predicts it.  Masks come from counts of tokens, never from ids: eos is trained like any
- * other token.  A row without a trained token is an error, as training on it would look like it
- * works. A row lives in one block of the dataset's arena: ids, mask, texts. */
+ * Loading runs the feeds of all sources once.  In memory each example lies in one block of the
+ * dataset's arena; streaming only counts and measures them. */
 #include "data/dataset.h"
 
 #include <stdio.h>
@@ -13,367 +10,271 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/rng.h"
-#include "data/jsonl.h"
-#include "data/row.h"
-#include "data/task.h"
+#include "data/feed.h"
+#include "data/flow.h"
+#include "data/mix.h"
 
-#define TASK_ROWS_TRAIN 10000
-#define TASK_ROWS_TEST 1000
+#define MIX_SHIFT 48
 
-typedef enum truncation { TRUNCATION_ERROR, TRUNCATION_KEEP_START, TRUNCATION_DROP } truncation;
-typedef enum loss_on { LOSS_AUTO, LOSS_COMPLETION, LOSS_ALL } loss_on;
-
-typedef struct builder {
+typedef struct loading {
     ls_dataset *out;
-    const ls_data_options *options;
-    const ls_tokenizer *tokenizer;
-    const char *name; /* before ":LINE" in messages */
-    bool prompts_only;
-    truncation truncation;
-    loss_on loss_on;
-    int64_t n_read;
-    /* The row at work. */
-    int32_t *ids;
-    int64_t n, cap, n_prompt;
-} builder;
+    const ls_dataset_input *input;
+    const char *name; /* path or task, as long as the dataset lives and wherever it is moved */
+    int64_t n_read, n_room; /* rows read; examples that `rows` has room for */
+    int64_t n_length_room;
+    size_t example_bytes; /* of the largest */
+    bool streams;
+} loading;
 
-/* Index of `value` in a list that ends with NULL, -1 when it is not there. */
-static int find_choice(const char *value, const char *const *choices)
-{
-    for (int i = 0; choices[i]; i++)
-        if (strcmp(value, choices[i]) == 0)
-            return i;
-    return -1;
-}
+/* --- what all examples are --- */
 
-static leash_status builder_init(builder *b, const ls_data_options *options)
+static void count_length(loading *l, const ls_example *e)
 {
-    static const char *const truncations[] = {"error", "keep_start", "drop", NULL};
-    static const char *const losses[] = {"auto", "true", "false", NULL};
-    int truncation_index = find_choice(options->truncation, truncations);
-    int loss_index = find_choice(options->completion_only_loss, losses);
-    if (truncation_index < 0)
-        return ls_fail(LEASH_USAGE, "truncation is \"%s\", expected error, keep_start or drop",
-                       options->truncation);
-    if (loss_index < 0)
-        return ls_fail(LEASH_USAGE, "completion_only_loss is \"%s\", expected auto, true or false",
-                       options->completion_only_loss);
-    if (options->max_length < 2 || options->max_length > INT32_MAX)
-        return ls_fail(LEASH_USAGE, "max_length is %lld, expected at least 2",
-                       (long long)options->max_length);
-    b->options = options;
-    b->truncation = (truncation)truncation_index;
-    b->loss_on = (loss_on)loss_index;
-    return LEASH_OK;
-}
-
-static void push(builder *b, int32_t id)
-{
-    if (b->n == b->cap) {
-        b->cap = b->cap ? b->cap * 2 : 256;
-        b->ids = ls_realloc(b->ids, ls_mul_size((size_t)b->cap, sizeof *b->ids));
+    ls_dataset *d = l->out;
+    if (e->n_tokens >= l->n_length_room) {
+        int64_t room = 2 * (int64_t)e->n_tokens + 64;
+        d->n_of_length = ls_realloc(d->n_of_length, (size_t)room * sizeof *d->n_of_length);
+        memset(d->n_of_length + l->n_length_room, 0,
+               (size_t)(room - l->n_length_room) * sizeof *d->n_of_length);
+        l->n_length_room = room;
     }
-    b->ids[b->n++] = id;
-}
-
-static leash_status encode(builder *b, const ls_row *row, const ls_str *text, const char *column)
-{
-    leash_status status =
-        ls_tokenizer_encode(b->tokenizer, text->data, text->len, &b->ids, &b->n, &b->cap);
-    if (status != LEASH_OK)
-        return ls_fail_in(status, "%s:%lld: column \"%s\"", b->name, (long long)row->line, column);
-    return LEASH_OK;
-}
-
-/* Fills ids and n_prompt. */
-static leash_status tokenize(builder *b, const ls_row *row)
-{
-    b->n = 0;
-    if (ls_tokenizer_bos(b->tokenizer) >= 0)
-        push(b, ls_tokenizer_bos(b->tokenizer));
-    LS_TRY(encode(b, row, &row->prompt, "prompt"));
-    b->n_prompt = b->n;
-    if (b->prompts_only)
-        return LEASH_OK;
-    LS_TRY(encode(b, row, &row->completion, row->is_text ? "text" : "completion"));
-    push(b, ls_tokenizer_eos(b->tokenizer));
-    return LEASH_OK;
-}
-
-/* Applies max_length: cuts ids, or sets *is_dropped. */
-static leash_status limit_length(builder *b, const ls_row *row, bool *is_dropped,
-                                 bool *is_truncated)
-{
-    long long line = row->line, n = b->n, most = b->options->max_length;
-    *is_dropped = *is_truncated = false;
-    if (b->prompts_only && n == 0)
-        return ls_fail(LEASH_DATA, "%s:%lld: the prompt is empty", b->name, line);
-    if (n + b->prompts_only <= most)
-        return LEASH_OK;
-    if (b->truncation == TRUNCATION_DROP) {
-        *is_dropped = true;
-        return LEASH_OK;
+    d->n_of_length[e->n_tokens]++;
+    d->n_sequences++;
+    d->n_tokens += e->n_tokens;
+    d->n_truncated += e->is_truncated;
+    for (int32_t i = 0; i < e->n_tokens; i++)
+        d->n_trained += e->mask[i];
+    if (e->n_tokens > d->max_tokens) {
+        d->max_tokens = e->n_tokens;
+        d->longest_line = e->line;
     }
-    if (b->prompts_only)
-        return ls_fail(LEASH_DATA,
-                       "%s:%lld: the prompt has %lld tokens and leaves no room for a completion in "
-                       "max_length = %lld; prompts are never cut: raise max_length, or set "
-                       "truncation to drop",
-                       b->name, line, n, most);
-    if (b->truncation == TRUNCATION_ERROR)
-        return ls_fail(LEASH_DATA,
-                       "%s:%lld: the row has %lld tokens, max_length is %lld; raise max_length, or "
-                       "set truncation to keep_start or drop",
-                       b->name, line, n, most);
-    b->n = most;
-    *is_truncated = true;
-    return LEASH_OK;
-}
-
-/* Writes the mask and returns how many tokens it trains. */
-static int64_t write_mask(const builder *b, const ls_row *row, uint8_t *mask)
-{
-    bool on_all = row->is_text || b->loss_on == LOSS_ALL;
-    int64_t n_trained = 0;
-    for (int64_t i = 0; i < b->n; i++) {
-        mask[i] = i > 0 && !b->prompts_only && (on_all || i >= b->n_prompt);
-        n_trained += mask[i];
+    if (e->n_prompt > d->max_prompt) {
+        d->max_prompt = e->n_prompt;
+        d->longest_prompt_line = e->line;
     }
-    return n_trained;
 }
 
-static leash_status check_trained(const builder *b, const ls_row *row, int64_t n_trained,
-                                  bool is_truncated)
+static void hash_example(ls_dataset *d, const ls_example *e)
 {
-    if (b->prompts_only || n_trained > 0)
-        return LEASH_OK;
-    if (is_truncated)
-        return ls_fail(LEASH_DATA,
-                       "%s:%lld: no token of the row is trained: the prompt alone has %lld tokens, "
-                       "max_length is %lld; raise max_length, or set truncation to drop",
-                       b->name, (long long)row->line, (long long)b->n_prompt,
-                       (long long)b->options->max_length);
-    return ls_fail(LEASH_DATA,
-                   "%s:%lld: no token of the row is trained: it has one token, and the first token "
-                   "of a row is never a target",
-                   b->name, (long long)row->line);
+    size_t n = (size_t)e->n_tokens;
+    d->hash = ls_hash64_more(d->hash, e->ids, n * sizeof *e->ids);
+    d->hash = ls_hash64_more(d->hash, e->mask, n);
+    if (e->columns[0]) /* rewards read them */
+        d->hash = ls_hash64_more(d->hash, e->columns, strlen(e->columns));
+    if (e->label >= 0)
+        d->hash = ls_hash64_more(d->hash, &e->label, sizeof e->label);
+    if (e->margin != 0)
+        d->hash = ls_hash64_more(d->hash, &e->margin, sizeof e->margin);
+    if (e->n_steps > 0)
+        d->hash = ls_hash64_more(d->hash, e->step_label, (size_t)e->n_steps);
 }
 
-static char *put_text(char **at, const ls_str *text)
+static void store(loading *l, const ls_example *e)
 {
-    char *start = *at;
-    memcpy(start, text->data, text->len + 1);
-    *at += text->len + 1;
-    return start;
-}
-
-/* Stores the row at work as the next example. */
-static leash_status store(builder *b, const ls_row *row, bool is_truncated)
-{
-    ls_dataset *d = b->out;
-    size_t n = (size_t)b->n,
-           n_texts = row->prompt.len + row->completion.len + row->answer.len + row->columns.len + 4;
-    int32_t *ids = ls_arena_alloc(&d->arena, n * sizeof *ids + n + n_texts);
-    uint8_t *mask = (uint8_t *)(ids + n);
-    char *texts = (char *)(mask + n);
-    memcpy(ids, b->ids, n * sizeof *ids);
-    int64_t n_trained = write_mask(b, row, mask);
-    LS_TRY(check_trained(b, row, n_trained, is_truncated));
-    int32_t n_prompt = (int32_t)(b->n_prompt < b->n ? b->n_prompt : b->n);
-    d->rows[d->n_rows++] = (ls_example){
-        .prompt = put_text(&texts, &row->prompt),
-        .completion = put_text(&texts, &row->completion),
-        .answer = row->has_answer ? put_text(&texts, &row->answer) : NULL,
-        .columns = put_text(&texts, &row->columns),
-        .line = row->line,
-        .ids = ids,
-        .mask = mask,
-        .n_tokens = (int32_t)n,
-        .n_prompt = n_prompt,
-        .is_truncated = is_truncated,
-    };
-    d->n_tokens += b->n;
-    d->n_trained += n_trained;
-    d->n_truncated += is_truncated;
-    d->max_tokens = d->max_tokens > (int32_t)n ? d->max_tokens : (int32_t)n;
-    d->max_prompt = d->max_prompt > n_prompt ? d->max_prompt : n_prompt;
-    d->hash = ls_hash64_more(d->hash, ids, n * sizeof *ids);
-    d->hash = ls_hash64_more(d->hash, mask, n);
-    if (b->prompts_only) /* rewards read the columns */
-        d->hash = ls_hash64_more(d->hash, row->columns.data, row->columns.len);
-    return LEASH_OK;
-}
-
-static leash_status add_row(builder *b, const ls_row *row)
-{
-    bool is_dropped, is_truncated;
-    b->n_read++;
-    if (row->is_text && b->loss_on == LOSS_COMPLETION)
-        return ls_fail(LEASH_DATA,
-                       "%s:%lld: completion_only_loss is true, but a \"text\" row has no "
-                       "completion; set it to auto, or give \"prompt\" and \"completion\"",
-                       b->name, (long long)row->line);
-    LS_TRY(tokenize(b, row));
-    LS_TRY(limit_length(b, row, &is_dropped, &is_truncated));
-    if (is_dropped) {
-        b->out->n_dropped++;
-        return LEASH_OK;
+    ls_dataset *d = l->out;
+    if (d->n_rows == l->n_room) {
+        l->n_room = l->n_room ? 2 * l->n_room : 64;
+        d->rows = ls_realloc(d->rows, ls_mul_size((size_t)l->n_room, sizeof *d->rows));
     }
-    return store(b, row, is_truncated);
+    ls_example_place(&d->rows[d->n_rows], ls_arena_alloc(&d->arena, ls_example_bytes(e)), e);
 }
 
-static void reserve_rows(builder *b, int64_t most)
+static void add_example(loading *l, const ls_example *e)
 {
-    b->out->rows = ls_arena_alloc(&b->out->arena, ls_mul_size((size_t)most, sizeof *b->out->rows));
+    for (const ls_example *s = e; s; s = s->rejected) {
+        count_length(l, s);
+        hash_example(l->out, s);
+    }
+    size_t bytes = ls_example_bytes(e);
+    l->example_bytes = bytes > l->example_bytes ? bytes : l->example_bytes;
+    if (!l->streams)
+        store(l, e);
+    l->out->n_rows++;
 }
 
-static leash_status read_lines(builder *b, const char *text, size_t n)
+/* --- sources --- */
+
+static leash_status read_source(loading *l, const ls_feed_origin *origin, ls_dataset_part *part)
 {
-    int64_t n_lines = 1, most = b->options->dataset_num_rows;
-    for (size_t i = 0; i < n; i++)
-        n_lines += text[i] == '\n';
-    if (most == 0 || most > n_lines)
-        most = n_lines;
-    reserve_rows(b, most);
-    ls_jsonl reader = ls_jsonl_open(b->name, text, n);
-    ls_row row;
-    ls_row_init(&row);
+    ls_feed feed;
+    LS_TRY(ls_feed_open(&feed, l->input, origin));
     leash_status status = LEASH_OK;
-    while (b->n_read < most) {
-        ls_jsonl_row line;
-        LS_TRY_OUT(ls_jsonl_next(&reader, &line));
-        if (!line.object)
+    part->first = l->out->n_rows;
+    for (;;) {
+        LS_TRY_OUT(ls_feed_next(&feed));
+        if (feed.is_at_end)
             break;
-        status = ls_row_read(&row, &line, b->name, b->prompts_only);
-        if (status == LEASH_OK)
-            status = add_row(b, &row);
-        json_decref(line.object);
-        LS_TRY_OUT(status);
+        l->out->n_dropped += feed.maker.n == 0;
+        for (int i = 0; i < feed.maker.n; i++)
+            add_example(l, &feed.maker.made[i]);
     }
+    l->n_read += feed.n_read;
+    part->n_rows = l->out->n_rows - part->first;
 out:
-    ls_row_release(&row);
+    ls_feed_release(&feed);
     return status;
 }
 
-static void row_of_problem(ls_row *row, const ls_problem *problem, int64_t line)
+static leash_status check_not_empty(const loading *l, const ls_dataset_part *part, const char *name)
 {
-    static const char *const keys[] = {"prompt", "completion", "answer"};
-    const ls_str *from[] = {&problem->prompt, &problem->completion, &problem->answer};
-    ls_str *to[] = {&row->prompt, &row->completion, &row->answer};
-    ls_str_clear(&row->columns);
-    for (int i = 0; i < 3; i++) {
-        ls_str_clear(to[i]);
-        ls_str_append_n(to[i], from[i]->data, from[i]->len);
-        ls_str_appendf(&row->columns, "%s\"%s\": ", i ? ", " : "{", keys[i]);
-        ls_str_append_json(&row->columns, from[i]->data, from[i]->len);
-    }
-    ls_str_appendf(&row->columns, "%s%s}", problem->extra.len ? ", " : "", problem->extra.data);
-    row->has_answer = true;
-    row->line = line;
-}
-
-static leash_status make_problems(builder *b, uint64_t seed)
-{
-    bool is_test = strcmp(b->options->split, "test") == 0;
-    int64_t n = b->options->dataset_num_rows;
-    if (n == 0)
-        n = is_test ? TASK_ROWS_TEST : TASK_ROWS_TRAIN;
-    const ls_task *task = NULL;
-    void *task_options = NULL;
-    LS_TRY(ls_task_find(&task, b->options->task));
-    LS_TRY(ls_task_parse_args(&task_options, task, b->options->task_args));
-    reserve_rows(b, n);
-    ls_problem problem;
-    ls_row row;
-    ls_problem_init(&problem);
-    ls_row_init(&row);
-    leash_status status = LEASH_OK;
-    for (int64_t i = 0; i < n; i++) {
-        LS_TRY_OUT(ls_task_problem(&problem, task, task_options, is_test, seed, (uint64_t)i));
-        row_of_problem(&row, &problem, i + 1);
-        LS_TRY_OUT(add_row(b, &row));
-    }
-out:
-    ls_problem_release(&problem);
-    ls_row_release(&row);
-    ls_free(task_options);
-    return status;
-}
-
-static leash_status check_not_empty(const builder *b)
-{
-    if (b->out->n_rows > 0)
+    if (part->n_rows > 0)
         return LEASH_OK;
-    if (b->n_read == 0)
-        return ls_fail(LEASH_DATA, "%s: there is no row; expected one JSON object a line", b->name);
+    if (l->n_read == 0)
+        return ls_fail(LEASH_DATA, "%s: there is no row; expected %s", name,
+                       ls_ends_with(name, ".jsonl") ? "one JSON object a line" : "at least one");
     return ls_fail(LEASH_DATA, "%s: all %lld rows were dropped, as they exceed max_length = %lld",
-                   b->name, (long long)b->n_read, (long long)b->options->max_length);
+                   name, (long long)l->n_read, (long long)l->input->options->max_length);
 }
 
-/* Builds from lines when `source` is given, else from the task of the options. */
-static leash_status build(builder *b, const ls_dataset_text *source, uint64_t seed)
+static void plan_mixture(loading *l)
 {
-    ls_dataset *d = b->out;
-    *d = (ls_dataset){0};
-    LS_TRY(builder_init(b, b->options));
-    LS_TRY(ls_arena_init(&d->arena, "dataset", 0));
-    snprintf(d->name, sizeof d->name, "%s", source ? source->name : b->options->task);
-    b->name = source ? source->name : d->name;
-    leash_status status = source ? read_lines(b, source->text, source->n) : make_problems(b, seed);
-    if (status == LEASH_OK)
-        status = check_not_empty(b);
+    ls_dataset *d = l->out;
+    if (l->input->in_order)
+        return; /* n_rows is the number of all */
+    double *weights = ls_malloc((size_t)d->n_parts * sizeof *weights);
+    for (int64_t i = 0; i < d->n_parts; i++)
+        weights[i] = d->n_parts > 1 ? d->sources.items[i].weight : 1;
+    d->n_rows = ls_mix_plan(d->parts, weights, d->n_parts);
+    ls_free(weights);
+    if (d->n_parts == 1 || l->streams)
+        return;
+    ls_mix mix;
+    ls_mix_init(&mix, d->parts, d->n_parts, d->seed);
+    d->mix = ls_malloc(ls_mul_size((size_t)d->n_rows, sizeof *d->mix));
+    for (int64_t i = 0; i < d->n_rows; i++) {
+        int64_t part = ls_mix_next(&mix);
+        d->mix[i] = part << MIX_SHIFT | (mix.taken[part] - 1);
+    }
+    ls_mix_release(&mix);
+}
+
+static leash_status read_sources(loading *l, const ls_dataset_text *text)
+{
+    ls_dataset *d = l->out;
+    d->n_parts = d->sources.n > 0 ? d->sources.n : 1;
+    d->parts = ls_calloc((size_t)d->n_parts, sizeof *d->parts);
+    for (int64_t i = 0; i < d->n_parts; i++) {
+        int64_t n_read = l->n_read;
+        ls_feed_origin origin = {.text = text,
+                                 .files = d->sources.n ? &d->sources.items[i] : NULL,
+                                 .task = text || d->sources.n ? NULL : l->name};
+        LS_TRY(read_source(l, &origin, &d->parts[i]));
+        loading own = *l;
+        own.n_read -= n_read;
+        LS_TRY(check_not_empty(&own, &d->parts[i],
+                               d->n_parts > 1 ? d->sources.items[i].files[0] : l->name));
+    }
+    plan_mixture(l);
+    return LEASH_OK;
+}
+
+static leash_status start_flow(const loading *l)
+{
+    ls_dataset *d = l->out;
+    const ls_data_options *o = l->input->options;
+    ls_flow_plan plan = {.input = l->input,
+                         .sources = &d->sources,
+                         .task = d->sources.n ? NULL : l->name,
+                         .parts = d->parts,
+                         .n_parts = d->n_parts,
+                         .n_slots = o->shuffle_dataset ? o->shuffle_buffer_size : 1,
+                         .example_bytes = l->example_bytes,
+                         .arena = &d->arena};
+    return ls_flow_new(&d->flow, &plan);
+}
+
+static leash_status load(ls_dataset *d, const char *name, const ls_dataset_text *text,
+                         const ls_dataset_input *input)
+{
+    loading l = {
+        .out = d, .input = input, .streams = input->options->streaming && !input->in_order};
+    d->use = input->use;
+    d->seed = input->seed;
+    d->shuffles = input->options->shuffle_dataset && !input->in_order;
+    snprintf(d->name, sizeof d->name, "%s", name);
+    leash_status status = ls_arena_init(&d->arena, "dataset", 0);
+    if (status == LEASH_OK) {
+        l.name = ls_arena_strdup(&d->arena, name);
+        ls_dataset_text own = {l.name, text ? text->text : NULL, text ? text->n : 0};
+        status = read_sources(&l, text ? &own : NULL);
+    }
+    if (status == LEASH_OK && l.streams)
+        status = start_flow(&l);
     if (status != LEASH_OK)
         ls_dataset_release(d);
-    ls_free(b->ids);
     return status;
 }
 
 leash_status ls_dataset_load_text(ls_dataset *out, const ls_dataset_text *source,
-                                  const ls_data_options *options, const ls_tokenizer *tokenizer,
-                                  bool prompts_only)
+                                  const ls_dataset_input *input)
 {
-    builder b = {
-        .out = out, .options = options, .tokenizer = tokenizer, .prompts_only = prompts_only};
-    return build(&b, source, 0);
+    *out = (ls_dataset){0};
+    if (input->options->streaming && !input->in_order)
+        return ls_fail(LEASH_USAGE, "%s: streaming reads files", source->name);
+    return load(out, source->name, source, input);
 }
 
-leash_status ls_dataset_load(ls_dataset *out, const ls_data_options *options,
-                             const ls_tokenizer *tokenizer, bool prompts_only, uint64_t seed)
+leash_status ls_dataset_load(ls_dataset *out, const ls_dataset_input *input)
 {
-    builder b = {
-        .out = out, .options = options, .tokenizer = tokenizer, .prompts_only = prompts_only};
-    bool has_file = options->dataset[0], has_task = options->task[0];
+    const ls_data_options *o = input->options;
+    bool has_file = o->dataset[0], has_task = o->task[0];
+    *out = (ls_dataset){0};
     if (has_file == has_task)
         return ls_fail(LEASH_USAGE,
                        has_file ? "both dataset and task are set; expected one of them"
-                                : "there is no data: set dataset to a JSON Lines file, or task to "
-                                  "a built-in task");
+                                : "there is no data: set dataset to a file, or task to a built-in "
+                                  "task");
     if (has_task)
-        return build(&b, NULL, seed);
-    if (strcmp(options->split, "test") == 0 || options->task_args[0])
+        return load(out, o->task, NULL, input);
+    if (o->task_args[0] || (strcmp(o->split, "test") == 0 && !ls_dir_exists(o->dataset)))
         return ls_fail(LEASH_USAGE,
                        "dataset_split and task_args belong to tasks, but dataset is a file (%s)",
-                       options->dataset);
-    ls_str text = LS_STR_INIT;
-    leash_status status = ls_file_read(&text, options->dataset);
-    if (status == LEASH_OK)
-        status = build(&b, &(ls_dataset_text){options->dataset, text.data, text.len}, seed);
-    ls_str_release(&text);
-    return status;
+                       o->dataset);
+    LS_TRY(ls_data_sources_find(&out->sources, o->dataset, o->split));
+    return load(out, o->dataset, NULL, input);
 }
 
 void ls_dataset_release(ls_dataset *dataset)
 {
+    ls_flow_free(dataset->flow);
     ls_arena_release(&dataset->arena);
+    ls_data_sources_release(&dataset->sources);
+    ls_free(dataset->rows);
+    ls_free(dataset->n_of_length);
+    ls_free(dataset->parts);
+    ls_free(dataset->mix);
     *dataset = (ls_dataset){0};
 }
 
-int64_t ls_dataset_order(const ls_dataset *dataset, bool shuffle, uint64_t seed, int64_t draw)
+/* --- order --- */
+
+/* Place k of an epoch of n rows. */
+static int64_t shuffled(const ls_dataset *d, uint64_t seed, int64_t epoch, int64_t k, int64_t n)
 {
-    LS_ASSERT(dataset->n_rows > 0 && draw >= 0);
-    int64_t epoch = draw / dataset->n_rows, i = draw % dataset->n_rows;
-    if (!shuffle)
-        return i;
-    return (int64_t)ls_rng_permute(seed, LS_RNG_SHUFFLE, (uint32_t)epoch, (uint64_t)i,
-                                   (uint64_t)dataset->n_rows);
+    if (!d->shuffles)
+        return k;
+    return (int64_t)ls_rng_permute(seed, LS_RNG_SHUFFLE, (uint32_t)epoch, (uint64_t)k, (uint64_t)n);
+}
+
+int64_t ls_dataset_order(const ls_dataset *dataset, int64_t draw)
+{
+    const ls_dataset *d = dataset;
+    LS_ASSERT(d->n_rows > 0 && draw >= 0);
+    int64_t epoch = draw / d->n_rows, i = draw % d->n_rows;
+    if (!d->mix)
+        return shuffled(d, d->seed, epoch, i, d->n_rows);
+    int64_t p = d->mix[i] >> MIX_SHIFT, rank = d->mix[i] & (((int64_t)1 << MIX_SHIFT) - 1);
+    const ls_dataset_part *part = &d->parts[p];
+    int64_t n = epoch * part->per_epoch + rank;
+    return part->first +
+           shuffled(d, d->seed + (uint64_t)p, n / part->n_rows, n % part->n_rows, part->n_rows);
+}
+
+leash_status ls_dataset_take(ls_dataset *dataset, int64_t draw, ls_arena *arena,
+                             const ls_example **out)
+{
+    if (dataset->flow)
+        return ls_flow_take(dataset->flow, draw, arena, out);
+    *out = &dataset->rows[ls_dataset_order(dataset, draw)];
+    return LEASH_OK;
 }

@@ -2,6 +2,7 @@
  * look at before any training. */
 #include "data/dataset.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "text/utf8.h"
@@ -79,13 +80,10 @@ static int32_t count_trained(const ls_example *row)
     return n;
 }
 
-static void show_row(painter *p, const ls_example *row, const ls_tokenizer *tokenizer,
-                     int64_t index)
+/* Tokens of one sequence, those that are trained marked. */
+static void put_tokens(painter *p, const ls_example *row, const ls_tokenizer *tokenizer)
 {
-    ls_str_appendf(p->out, "row %lld (line %lld): %d tokens, %d of prompt, %d trained%s\n  ",
-                   (long long)index + 1, (long long)row->line, (int)row->n_tokens,
-                   (int)row->n_prompt, (int)count_trained(row),
-                   row->is_truncated ? ", truncated" : "");
+    ls_str_append(p->out, "  ");
     p->at = INDENT;
     p->is_on = false;
     for (int32_t begin = 0, end; begin < row->n_tokens; begin = end) {
@@ -95,6 +93,42 @@ static void show_row(painter *p, const ls_example *row, const ls_tokenizer *toke
     }
     set_mark(p, false);
     ls_str_append(p->out, "\n");
+}
+
+static void put_head(painter *p, const ls_example *row, const char *what)
+{
+    ls_str_appendf(p->out, "%s: %d tokens, %d of prompt, %d trained%s\n", what, (int)row->n_tokens,
+                   (int)row->n_prompt, (int)count_trained(row),
+                   row->is_truncated ? ", truncated" : "");
+}
+
+static void put_steps(painter *p, const ls_example *row)
+{
+    if (row->n_steps == 0)
+        return;
+    ls_str_append(p->out, "  steps:");
+    for (int32_t i = 0; i < row->n_steps; i++)
+        ls_str_append(p->out, row->step_label[i] ? " right" : " wrong");
+    ls_str_append(p->out, "\n");
+}
+
+static void show_row(painter *p, const ls_example *row, const ls_tokenizer *tokenizer,
+                     int64_t index)
+{
+    char what[96];
+    snprintf(what, sizeof what, "row %lld (line %lld)%s", (long long)index + 1,
+             (long long)row->line,
+             row->rejected     ? ", chosen"
+             : row->label == 1 ? ", desirable"
+             : row->label == 0 ? ", undesirable"
+                               : "");
+    put_head(p, row, what);
+    put_tokens(p, row, tokenizer);
+    if (row->rejected) {
+        put_head(p, row->rejected, "  rejected");
+        put_tokens(p, row->rejected, tokenizer);
+    }
+    put_steps(p, row);
     if (row->answer) {
         ls_str_append(p->out, "  answer: ");
         ls_str_append_visible(p->out, row->answer, strlen(row->answer));
@@ -102,10 +136,24 @@ static void show_row(painter *p, const ls_example *row, const ls_tokenizer *toke
     }
 }
 
-void ls_dataset_show(const ls_dataset *dataset, const ls_tokenizer *tokenizer, int64_t first,
-                     int64_t count, bool colour, int columns, ls_str *out)
+leash_status ls_dataset_show(ls_dataset *dataset, const ls_tokenizer *tokenizer,
+                             const ls_show *what, ls_str *out)
 {
-    painter p = {.out = out, .columns = columns, .colour = colour};
-    for (int64_t i = first < 0 ? 0 : first; i < dataset->n_rows && count > 0; i++, count--)
-        show_row(&p, &dataset->rows[i], tokenizer, i);
+    painter p = {.out = out, .columns = what->columns, .colour = what->colour};
+    ls_arena arena;
+    bool shuffles = dataset->shuffles;
+    LS_TRY(ls_arena_init(&arena, "show", 0));
+    int64_t first = what->first < 0 ? 0 : what->first, left = dataset->n_rows - first;
+    leash_status status = LEASH_OK;
+    dataset->shuffles = false;
+    for (int64_t i = 0; i < what->count && i < left; i++) {
+        const ls_example *row;
+        LS_TRY_OUT(ls_dataset_take(dataset, first + i, &arena, &row));
+        show_row(&p, row, tokenizer, first + i);
+        ls_arena_rewind(&arena, 0);
+    }
+out:
+    dataset->shuffles = shuffles;
+    ls_arena_release(&arena);
+    return status;
 }

@@ -2,37 +2,30 @@
 #include "data/dataset.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct quantiles {
     int32_t least, median, p90, p99, most;
 } quantiles;
 
-static int by_value(const void *a, const void *b)
+/* The q-quantile by nearest rank: the least length that at least q of the sequences do not
+ * exceed. */
+static int32_t quantile(const ls_dataset *d, int64_t percent)
 {
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* The q-quantile by nearest rank: the least length that at least q of the rows do not exceed. */
-static int32_t quantile(const int32_t *sorted, int64_t n, int64_t percent)
-{
-    int64_t rank = (n * percent + 99) / 100;
-    return sorted[rank > 0 ? rank - 1 : 0];
+    int64_t rank = (d->n_sequences * percent + 99) / 100, n = 0;
+    int32_t length = 0;
+    for (; length < d->max_tokens; length++) {
+        n += d->n_of_length[length];
+        if (n >= rank && n > 0)
+            break;
+    }
+    return length;
 }
 
 static quantiles length_quantiles(const ls_dataset *d)
 {
-    int64_t n = d->n_rows;
-    int32_t *lengths = ls_malloc(ls_mul_size((size_t)n, sizeof *lengths));
-    for (int64_t i = 0; i < n; i++)
-        lengths[i] = d->rows[i].n_tokens;
-    qsort(lengths, (size_t)n, sizeof *lengths, by_value);
-    quantiles q = {lengths[0], quantile(lengths, n, 50), quantile(lengths, n, 90),
-                   quantile(lengths, n, 99), lengths[n - 1]};
-    ls_free(lengths);
-    return q;
+    return (quantiles){quantile(d, 0), quantile(d, 50), quantile(d, 90), quantile(d, 99),
+                       d->max_tokens};
 }
 
 static void summary_json(const ls_dataset *d, const quantiles *q, double share, ls_str *out)

@@ -155,15 +155,16 @@ static leash_status sample(ls_eval_result *out, const ls_eval_request *r, ls_pro
                                  .n_ids = r->problems->rows[i].n_prompt,
                                  .prompt_id = (uint32_t)i,
                                  .n_samples = (int32_t)r->n_samples};
-    int32_t eos = ls_tokenizer_eos(r->tokenizer);
+    const int32_t *stop_ids;
+    int32_t n_stop_ids = ls_tokenizer_stop_ids(r->tokenizer, &stop_ids);
     ls_rollout_request request = {.prompts = prompts,
                                   .n_prompts = n,
                                   .sampling = r->sampling,
                                   .seed = r->seed,
                                   .purpose = LS_RNG_EVAL,
                                   .step = r->step,
-                                  .stop_ids = &eos,
-                                  .n_stop_ids = eos >= 0,
+                                  .stop_ids = stop_ids,
+                                  .n_stop_ids = n_stop_ids,
                                   .should_stop = r->should_stop,
                                   .on_progress = r->on_progress,
                                   .user = r->user};

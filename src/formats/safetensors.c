@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "formats/json_brief.h"
 
 #define MOST_HEADER_BYTES 100000000u
 #define MOST_TENSORS 1000000
@@ -62,7 +63,10 @@ static leash_status scan_header(const char *json, size_t n, const char *path)
         else if (c == '}' || c == ']')
             depth--;
         else if (c == '-')
-            return ls_fail(LEASH_FORMAT, "%s: negative number at byte %zu of the header", path, i);
+            return ls_fail(LEASH_FORMAT,
+                           "%s: negative number at byte %zu of the header; shapes and offsets are "
+                           "0 or more",
+                           path, i);
         if (depth > MOST_DEPTH)
             return ls_fail(LEASH_FORMAT, "%s: header nested deeper than %d", path, MOST_DEPTH);
     }
@@ -85,8 +89,10 @@ static leash_status check_metadata(json_t *metadata, const char *path)
 
 static leash_status read_shape(ls_st_tensor *t, json_t *shape, const char *path)
 {
+    char found[LS_JSON_BRIEF];
     if (!json_is_array(shape))
-        return ls_fail(LEASH_FORMAT, "%s: tensor '%s' has no shape", path, t->name);
+        return ls_fail(LEASH_FORMAT, "%s: tensor '%s': shape is %s, expected a list of sizes", path,
+                       t->name, ls_json_brief(found, shape));
     if (json_array_size(shape) > MOST_RANK)
         return ls_fail(LEASH_FORMAT, "%s: tensor '%s' has %zu dimensions, at most %d are supported",
                        path, t->name, json_array_size(shape), MOST_RANK);
@@ -96,7 +102,8 @@ static leash_status read_shape(ls_st_tensor *t, json_t *shape, const char *path)
         json_t *value = json_array_get(shape, (size_t)i);
         int64_t size = json_is_integer(value) ? json_integer_value(value) : -1;
         if (size < 0)
-            return ls_fail(LEASH_FORMAT, "%s: tensor '%s': shape[%d] is no size", path, t->name, i);
+            return ls_fail(LEASH_FORMAT, "%s: tensor '%s': shape[%d] is %s, expected a size", path,
+                           t->name, i, ls_json_brief(found, value));
         if (size != 0 && t->n > INT64_MAX / size)
             return ls_fail(LEASH_FORMAT, "%s: tensor '%s': the product of its shape overflows",
                            path, t->name);
@@ -111,9 +118,10 @@ static leash_status read_offsets(ls_st_tensor *t, json_t *offsets, const unsigne
                                  size_t n_data, const char *path)
 {
     json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
+    char found[LS_JSON_BRIEF];
     if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end))
-        return ls_fail(LEASH_FORMAT, "%s: tensor '%s': data_offsets are not two integers", path,
-                       t->name);
+        return ls_fail(LEASH_FORMAT, "%s: tensor '%s': data_offsets is %s, expected two integers",
+                       path, t->name, ls_json_brief(found, offsets));
     json_int_t from = json_integer_value(begin), to = json_integer_value(end);
     if (from < 0 || to < from || (uint64_t)to > n_data)
         return ls_fail(LEASH_FORMAT,
@@ -128,11 +136,15 @@ static leash_status read_offsets(ls_st_tensor *t, json_t *offsets, const unsigne
 static leash_status read_tensor(ls_st_tensor *t, json_t *entry, const unsigned char *data,
                                 size_t n_data, const char *path)
 {
+    char found[LS_JSON_BRIEF];
     const char *dtype = json_string_value(json_object_get(entry, "dtype"));
-    int bits = dtype ? dtype_bits(dtype) : 0;
+    if (!dtype)
+        return ls_fail(LEASH_FORMAT, "%s: tensor '%s': dtype is %s, expected a name such as F32",
+                       path, t->name, ls_json_brief(found, json_object_get(entry, "dtype")));
+    int bits = dtype_bits(dtype);
     if (bits == 0)
-        return ls_fail(LEASH_FORMAT, "%s: tensor '%s' has %s dtype '%.40s'", path, t->name,
-                       dtype ? "the unknown" : "no", dtype ? dtype : "");
+        return ls_fail(LEASH_FORMAT, "%s: tensor '%s' has the unknown dtype '%.40s'", path, t->name,
+                       dtype);
     memcpy(t->dtype, dtype, strlen(dtype) + 1);
     LS_TRY(read_shape(t, json_object_get(entry, "shape"), path));
     LS_TRY(read_offsets(t, json_object_get(entry, "data_offsets"), data, n_data, path));
@@ -218,7 +230,9 @@ static leash_status read_entries(ls_st_file *file, json_t *header, const unsigne
         t->name = next_name;
         next_name += length;
         if (!json_is_object(entry))
-            return ls_fail(LEASH_FORMAT, "%s: entry '%s' is no object", path, t->name);
+            return ls_fail(LEASH_FORMAT,
+                           "%s: entry '%s' is no object with dtype, shape and data_offsets", path,
+                           t->name);
         LS_TRY(read_tensor(t, entry, data, n_data, path));
     }
     qsort(file->tensors, (size_t)file->n_tensors, sizeof *file->tensors, compare_places);

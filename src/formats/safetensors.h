@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include "base/err.h"
 #include "base/file.h"
+#include "kernels/quant.h"
 
 typedef struct ls_st_tensor {
     const char *name;
@@ -34,7 +35,11 @@ leash_status ls_st_parse(ls_st_file *file, const unsigned char *bytes, size_t si
                          const char *name) LEASH_MUST_USE;
 void ls_st_close(ls_st_file *file);
 const ls_st_tensor *ls_st_find(const ls_st_file *file, const char *name); /* NULL: none */
-/* Converts F32, F16, BF16, F64 into floats. Errors: LEASH_FORMAT for other dtypes. */
+/* The stored type of a tensor of F32, F16, BF16, F64, F8_E4M3 or F8_E5M2.  Errors: LEASH_FORMAT for
+ * other dtypes. */
+leash_status ls_st_float_type(const ls_quant_type **out, const ls_st_tensor *tensor,
+                              const char *path) LEASH_MUST_USE;
+/* Its values. */
 leash_status ls_st_to_float(float *out, const ls_st_tensor *tensor,
                             const char *path) LEASH_MUST_USE;
 
@@ -46,5 +51,8 @@ typedef struct ls_st_source {
 } ls_st_source;
 /* Writes and fsyncs `path` with metadata {"format": "pt"}. */
 leash_status ls_st_write(const char *path, const ls_st_source *sources, int64_t n) LEASH_MUST_USE;
+/* The same with values rounded to a type: F32, F16 or BF16. */
+leash_status ls_st_write_as(const char *path, const ls_quant_type *type,
+                            const ls_st_source *sources, int64_t n) LEASH_MUST_USE;
 
 #endif

@@ -83,6 +83,7 @@ typedef struct {
     const float *x, *w; /* in:  x (N,C), w (C); y = (x * rstd) * w       */
     int64_t N, C;
     float eps;
+    bool adds_one; /* the gain is 1 + w instead of w */
 } ls_rmsnorm_args;
 
 /* dx[j] += r * (dy[j] w[j] - x[j] r^2 t / C),  t = sum_j dy[j] w[j] x[j];  dw[j] chain over rows of
@@ -91,7 +92,25 @@ typedef struct {
     float *dx, *dw; /* in/out, accumulated into: dx (N,C), dw (C); either may be NULL */
     const float *dy, *x, *w, *rstd;
     int64_t N, C;
+    bool adds_one;
 } ls_rmsnorm_bwd_args;
+
+/* y (N,C) = fma((x - mean) * rstd, w, b):  mean = row sum of x / C,  rstd = 1 / sqrt(row sum of
+ * fma(d, d, lane) / C + eps) with d = x - mean */
+typedef struct {
+    float *y, *mean, *rstd; /* out: y (N,C), mean (N), rstd (N) */
+    const float *x, *w, *b; /* in:  x (N,C), w (C), b (C)       */
+    int64_t N, C;
+    float eps;
+} ls_layernorm_args;
+
+/* With n = (x - mean) rstd and g = dy w:  dx += rstd ((g - row sum of g / C) - n (row sum of
+ * fma(g, n, lane) / C));  dw = fma(dy, n, dw),  db = db + dy, rows in order */
+typedef struct {
+    float *dx, *dw, *db; /* in/out, accumulated into: (N,C), (C), (C); each may be NULL */
+    const float *dy, *x, *w, *mean, *rstd;
+    int64_t N, C;
+} ls_layernorm_bwd_args;
 
 /* rotate_half RoPE in place on heads: x (N, H, D), pairs (i, i+R/2) of the first R of D. */
 typedef struct {
@@ -117,6 +136,67 @@ typedef struct {
     const float *dy, *gate, *up;
     int64_t n;
 } ls_swiglu_bwd_args;
+
+/* y = gelu(x) * up, or gelu(x) without up.  gelu(x) = x s:
+ *     tanh form   s = sigmoid(x fma(a, x x, c)),  c = 2 sqrt(2/pi),  a = 0.044715 c
+ *                 (which is x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2)
+ *     exact       s = fma(0.5, erf(x sqrt(1/2)), 0.5)                       arXiv:1606.08415 */
+typedef struct {
+    float *y;
+    const float *x, *up; /* up may be NULL */
+    int64_t n;           /* elements */
+    bool is_exact;
+} ls_gelu_args;
+
+/* g = dy up (or dy):  dx = dx + g slope,  dup = dup + dy (x s)
+ *     tanh form   slope = fma((x s) (1 - s), fma(3 a, x x, c), s)
+ *     exact       slope = fma(x, exp(-0.5 (x x)) / sqrt(2 pi), s) */
+typedef struct {
+    float *dx, *dup; /* accumulated into; dup is NULL without up */
+    const float *dy, *x, *up;
+    int64_t n;
+    bool is_exact;
+} ls_gelu_bwd_args;
+
+typedef struct { /* x = cap tanh(x / cap), in place */
+    float *x;
+    int64_t n;
+    float cap;
+} ls_softcap_args;
+
+typedef struct { /* d = d fma(-t, t, 1),  t = y unit;  unit = 1 / cap for y as softcap left it */
+    float *d;
+    const float *y;
+    int64_t n;
+    float unit;
+} ls_softcap_bwd_args;
+
+typedef struct { /* y = x s, or y = y + x s; y may be x */
+    float *y;
+    const float *x;
+    int64_t n;
+    float s;
+    bool accumulate;
+} ls_scale_args;
+
+typedef struct { /* y[i,j] = y[i,j] + b[j] */
+    float *y;
+    const float *b;
+    int64_t N, C;
+} ls_add_row_args;
+
+typedef struct { /* db[j] = db[j] + dy[i,j], rows in order */
+    float *db;
+    const float *dy;
+    int64_t N, C;
+} ls_add_row_bwd_args;
+
+typedef struct { /* y[i*ldy + j] = x[i*ldx + j], or added to it;  j < C */
+    float *y;
+    const float *x;
+    int64_t N, C, ldy, ldx;
+    bool accumulate;
+} ls_copy_columns_args;
 
 typedef struct { /* y (N,C) = table[ids[i]] * scale */
     float *y;
@@ -158,18 +238,19 @@ typedef struct { /* stores k, v (N, G, D) of the sequences' rows into their page
  *     s_j = scale * (chain over d of q_d k_jd), j = 0 .. pos;   m = max s_j;   p_j = exp(s_j - m)
  *     l = row sum of p over j;   o_d = (chain over j in order of p_j v_jd, from 0) / l;   lse = m +
  *                                log(l)
- * window > 0 keeps only j > pos - window. */
+ * window > 0 keeps only j > pos - window.  softcap > 0 bends the scores first: s = softcap *
+ * tanh(s / softcap). */
 typedef struct {
     float *o, *lse; /* o (N,H,D), lse (N,H); lse may be NULL */
     const float *q; /* (N,H,D) */
     const ls_attention_seq *seqs;
     int64_t n_seqs, H, G, D, window;
-    float scale;
+    float scale, softcap;
 } ls_attention_args;
 
 /* Backward for sequences that start at position 0 (training).  p_ij = exp(s_ij - lse_i);  delta_i =
  * row sum over d of do o; dp_ij = chain over d of do_id v_jd;  ds_ij = p_ij (dp_ij - delta_i)
- * scale;
+ * scale, with softcap p_ij (dp_ij - delta_i) fma(-t, t, 1) scale for t = tanh(scale q k / softcap);
  *     dq_id = chain over j in order of fma(ds_ij, k_jd, dq_id)
  *     dk_jd = chain of fma(ds_ij, q_id, dk_jd),  dv_jd = chain of fma(p_ij, do_id, dv_jd):  over
  *       the query heads of the kv head
@@ -180,12 +261,13 @@ typedef struct {
     const float *q, *k, *v, *o, *dout, *lse;
     const ls_attention_seq *seqs; /* pages as in the forward */
     int64_t n_seqs, H, G, D, window;
-    float scale;
+    float scale, softcap;
 } ls_attention_bwd_args;
 
 /* Rows of logits (N,V), raw:  z = logit * inv_temperature (in place), m = max z, l = row sum of
  * exp(z - m), lse = m + log(l), entropy = lse - (row sum of exp(z - m) * z) / l.  logp of token v
- * is z[v] - lse. */
+ * is z[v] - lse.  In these row sums a lane keeps what its additions round off (two-sum) and adds it
+ * at the end: a vocabulary has more terms than a float has room for. */
 typedef struct {
     float *logits;        /* in/out (N,V): scaled in place */
     float *lse, *entropy; /* out (N); entropy may be NULL  */
@@ -231,12 +313,25 @@ typedef struct ls_kernels {
     /* weights (N out, K in) row-major -> the layout that `gemm` reads with b_packed */
     size_t (*pack_bytes)(int64_t N, int64_t K);
     void (*pack)(ls_device *dev, float *packed, const float *w, int64_t N, int64_t K);
+    /* back: w (end - begin, K) = the rows of W from begin to end */
+    void (*unpack)(ls_device *dev, float *w, const float *packed, int64_t N, int64_t K,
+                   int64_t begin, int64_t end);
     void (*gemm)(ls_device *dev, const ls_gemm_args *a);
     void (*rmsnorm)(ls_device *dev, const ls_rmsnorm_args *a);
     void (*rmsnorm_bwd)(ls_device *dev, const ls_rmsnorm_bwd_args *a);
+    void (*layernorm)(ls_device *dev, const ls_layernorm_args *a);
+    void (*layernorm_bwd)(ls_device *dev, const ls_layernorm_bwd_args *a);
     void (*rope)(ls_device *dev, const ls_rope_args *a);
     void (*swiglu)(ls_device *dev, const ls_swiglu_args *a);
     void (*swiglu_bwd)(ls_device *dev, const ls_swiglu_bwd_args *a);
+    void (*gelu)(ls_device *dev, const ls_gelu_args *a);
+    void (*gelu_bwd)(ls_device *dev, const ls_gelu_bwd_args *a);
+    void (*softcap)(ls_device *dev, const ls_softcap_args *a);
+    void (*softcap_bwd)(ls_device *dev, const ls_softcap_bwd_args *a);
+    void (*scale)(ls_device *dev, const ls_scale_args *a);
+    void (*add_row)(ls_device *dev, const ls_add_row_args *a);
+    void (*add_row_bwd)(ls_device *dev, const ls_add_row_bwd_args *a);
+    void (*copy_columns)(ls_device *dev, const ls_copy_columns_args *a);
     void (*add)(ls_device *dev, float *y, const float *a, const float *b,
                 int64_t n); /* y = a + b; y may be a */
     void (*embed)(ls_device *dev, const ls_embed_args *a);

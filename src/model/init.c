@@ -24,22 +24,41 @@ static void fill_pairs(void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
+static void fill_weight(ls_device *dev, float *data, const ls_weight *w, ls_rng_name name)
+{
+    int64_t n = w->rows * w->cols;
+    if (w->init_std == 0.0f) {
+        for (int64_t j = 0; j < n; j++)
+            data[j] = w->init_fill;
+        return;
+    }
+    fill_work work = {.data = data, .n = n, .std = w->init_std, .name = name};
+    ls_parallel_for(dev->pool, (n + 1) / 2, 1024, fill_pairs, &work);
+}
+
+static void init_weight(ls_model *model, int64_t i, uint64_t seed)
+{
+    ls_weight *w = &model->weights[i];
+    ls_rng_name name = {.seed = seed, .purpose = LS_RNG_INIT, .prompt = (uint32_t)i};
+    if (model->data) {
+        fill_weight(model->dev, w->data, w, name);
+        return;
+    }
+    float *data = ls_malloc(ls_mul_size((size_t)w->rows, (size_t)w->cols * sizeof *data));
+    fill_weight(model->dev, data, w, name);
+    ls_model_put_weight(model, w, ls_quant_find("F32"), data);
+    ls_free(data);
+}
+
 void ls_model_init_weights(ls_model *model, uint64_t seed)
 {
-    if (model->dev->k->is_null)
-        return;
-    for (int64_t i = 0; i < model->n_weights; i++) {
-        ls_weight *w = &model->weights[i];
-        int64_t n = w->rows * w->cols;
-        if (w->init_std == 0.0f) {
-            for (int64_t j = 0; j < n; j++)
-                w->data[j] = 1.0f;
-            continue;
-        }
-        fill_work work = {.data = w->data,
-                          .n = n,
-                          .std = w->init_std,
-                          .name = {.seed = seed, .purpose = LS_RNG_INIT, .prompt = (uint32_t)i}};
-        ls_parallel_for(model->dev->pool, (n + 1) / 2, 1024, fill_pairs, &work);
-    }
+    for (int64_t i = 0; !model->dev->k->is_null && i < model->n_weights; i++)
+        init_weight(model, i, seed);
+}
+
+void ls_model_init_score(ls_model *model, uint64_t seed)
+{
+    for (int64_t i = 0; !model->dev->k->is_null && i < model->n_weights; i++)
+        if (&model->weights[i] == model->score || &model->weights[i] == model->score_bias)
+            init_weight(model, i, seed);
 }

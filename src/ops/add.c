@@ -1,11 +1,11 @@
 /* Residual addition:  y = a + b,  da = db = dy.
  *
  * No gradient is copied: a and b take y's buffer.  That is right because of the order of the walk.
- * b's own op was recorded last before y, so it is walked next and reads the buffer as db while it
- * still holds dy alone; b has no other user.  Ops that used a were recorded before b's and are
- * walked after it: they add to the buffer as da, when nobody reads it as db any more.  So the
- * residual stream of a whole model has one gradient buffer.  Inside ls_op_block the order is the
- * same. */
+ * b's own op (and the bias that it may carry) was recorded last before y, so it is walked next and
+ * reads the buffer as db while it still holds dy alone; b has no other user.  Ops that used a were
+ * recorded before b's and are walked after it: they add to the buffer as da, when nobody reads it
+ * as db any more.  So the residual stream of a whole model has one gradient buffer.  Inside
+ * ls_op_block the order is the same. */
 #include "ops/ops.h"
 
 typedef struct {

@@ -1,8 +1,8 @@
 /* Causal attention inside each sequence, with rotary positions, grouped kv heads and an optional
  * window.
  *
- *     q, k rotated in place;   s_ij = scale q_i k_j;   p_ij = softmax_j;   o_i = sum_j p_ij v_j,
- *                              j <= i (j > i - window)
+ *     q, k rotated in place;   s_ij = scale q_i k_j, with a soft cap c bent to c tanh(s_ij / c);
+ *     p_ij = softmax_j;   o_i = sum_j p_ij v_j,   j <= i (j > i - window)
  *     delta_i = do_i o_i;  ds_ij = p_ij (do_i v_j - delta_i) scale;  dq_i = sum_j ds_ij k_j;  dk_j
  *       = sum_i ds_ij q_i;
  *     dv_j = sum_i p_ij do_i;  then dq and dk are rotated back.
@@ -111,7 +111,8 @@ static void attention_backward(ls_tape *tape, void *saved)
                                   .G = s->config.G,
                                   .D = s->config.D,
                                   .window = s->config.window,
-                                  .scale = s->config.scale};
+                                  .scale = s->config.scale,
+                                  .softcap = s->config.softcap};
     tape->dev->k->attention_bwd(tape->dev, &args);
     if (s->config.rope) {
         rotate(tape, s->q->grad, n, s->config.H, s->pos, &s->config, true);
@@ -152,7 +153,8 @@ ls_tensor *ls_op_attention(ls_tape *tape, ls_tensor *q, ls_tensor *k, ls_tensor 
                               .G = config->G,
                               .D = config->D,
                               .window = config->window,
-                              .scale = config->scale};
+                              .scale = config->scale,
+                              .softcap = config->softcap};
     kernels->attention(tape->dev, &args);
     ls_tape_check(tape, "attention", o);
     if (is_recorded) {

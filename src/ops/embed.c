@@ -2,6 +2,7 @@
  *     y[i,j] = table[ids[i],j] * scale          dtable[ids[i],j] += dy[i,j] * scale, rows in order
  * Shapes: y (N,C), table (V,C), ids (N), borrowed until the backward is over. */
 #include "ops/ops.h"
+#include "ops/weight.h"
 
 typedef struct {
     ls_tensor *y;
@@ -30,9 +31,7 @@ ls_tensor *ls_op_embed(ls_tape *tape, ls_weight *table, const int32_t *ids, int6
         for (int64_t i = 0; i < n; i++)
             LS_ASSERT(ids[i] >= 0 && ids[i] < table->rows);
     ls_tensor *y = ls_tape_tensor(tape, n, table->cols, table->grad != NULL);
-    ls_embed_args args = {
-        .y = y->data, .table = table->data, .ids = ids, .N = n, .C = table->cols, .scale = scale};
-    tape->dev->k->embed(tape->dev, &args);
+    ls_weight_lookup(tape->dev, y->data, table, ids, n, scale);
     ls_tape_check(tape, "embed", y);
     if (tape->is_recording && y->needs_grad) {
         embed_saved *s = ls_arena_alloc(tape->arena, sizeof *s);

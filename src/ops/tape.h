@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "kernels/kernels.h"
+#include "kernels/quant.h"
 
 typedef struct ls_tensor { /* (rows, cols), row-major, in the pass arena */
     float *data, *grad;    /* grad is NULL until the backward touches it */
@@ -21,20 +22,39 @@ typedef struct ls_tensor { /* (rows, cols), row-major, in the pass arena */
     bool needs_grad;
 } ls_tensor;
 
-/* A named matrix or vector that outlives the pass.  data, grad, m, v of all weights of a model lie
- * in one buffer each at the same offset, so optimiser, norm, clip, hash and checkpoint walk plain
- * ranges. */
+struct ls_weight;
+/* A low-rank term beside a matrix:  y = x W^T + scale (x A^T) B^T. */
+typedef struct ls_lora {
+    struct ls_weight *a, *b; /* (R, in), (out, R) */
+    float scale;
+} ls_lora;
+
+/* A named matrix or vector that outlives the pass.  data, grad, m, v of all trained weights of a
+ * model lie in one buffer each at the same offset, so optimiser, norm, clip, hash and checkpoint
+ * walk plain ranges.
+ *
+ * A trained matrix has data and packed; a frozen one may have a single copy: packed alone, or raw
+ * alone.  So ops reach a matrix through ops/weight.h.  A vector always has data. */
 typedef struct ls_weight {
     char name[96];      /* the name in the model file: "model.layers.3.mlp.up_proj.weight" */
     int64_t rows, cols; /* (out, in); a norm gain is (1, C)                                */
     int64_t offset;     /* of its first element in the model's buffers                     */
-    float *data;
+    float *data;        /* row-major; NULL: see above                              */
     /* layout of the device's gemm, refreshed by ls_model_pack; NULL for vectors and tables used by
      * lookup alone */
     float *packed;
-    float *grad;    /* of the leaf in use; NULL when frozen */
-    float init_std; /* standard deviation at initialisation; 0: filled with ones */
+    void *raw; /* rows as the file stores them, NULL: none */
+    const ls_quant_type *raw_type;
+    ls_lora *lora;   /* NULL: none */
+    float *grad;     /* of the leaf in use; NULL when frozen */
+    float init_std;  /* standard deviation at initialisation; 0: filled with init_fill */
+    float init_fill; /* 1 for gains, 0 for biases                                      */
     bool is_trainable, is_decayed;
+    /* Files of Hugging Face hold it as (in, out), so bytes of the file are not its rows. */
+    bool is_stored_transposed;
+    bool adds_one;   /* a gain that files of Hugging Face hold as w and that acts as 1 + w   */
+    float softcap;   /* of a head: logits are bent by cap * tanh(logit / cap); 0: they are not */
+    bool takes_lora; /* a matrix of ls_op_linear other than the head */
 } ls_weight;
 
 /* Rows of one call, packed: sequence s owns rows row0 .. row0+n_rows-1 at positions pos0 ... .
@@ -70,6 +90,7 @@ struct ls_tape {
     ls_arena *arena;
     bool is_recording;
     bool recomputes_blocks; /* ls_op_block keeps only its input */
+    bool skips_lora;        /* matrices without their low-rank terms: the model underneath */
     /* every op looks at its output; the first bad one is kept in `bad` (slow, for diagnosis) */
     bool checks_finite;
     int32_t layer; /* set by the model, for records and messages; -1 outside of layers */

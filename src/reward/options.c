@@ -25,12 +25,19 @@ static_assert(LS_COUNT(names) - 1 <= LS_REWARDS_MAX, "a plan has room for every 
 static const ls_option rows[] = {
     {ROW(reward, LS_OPT_STRING, ""),
      .help = "Rewards of a completion, joined with commas; empty: the one of the task.",
-     .more = "The first that is no gate is what accuracy means.  number: the answer equals the "
-             "gold number; exact: the gold text; format: the asked "
-             "tags and nothing else; countdown: an expression that hits the target."},
+     .more =
+         "The first that is no gate is what accuracy means.  number: the answer equals the "
+         "gold number; exact: the gold text; format: the asked "
+         "tags and nothing else; countdown: an expression that hits the target; model: the score "
+         "of reward_model."},
     {ROW(reward_weights, LS_OPT_STRING, ""),
      .help = "One weight a reward, joined with commas; empty: all 1.",
      .more = "A reward that cannot judge a completion is left out of its sum."},
+    {ROW(reward_model, LS_OPT_PATH, ""),
+     .help = "A model that scores (leash reward, or one of the hub), for the reward model.",
+     .more = "Completions are scored as the policy wrote them: both have the same tokenizer.  With "
+             "reward empty its score is the reward; beside a task's verifier, which then has "
+             "weight 0 and tells what the score is worth."},
     {ROW(answer_extract, LS_OPT_CHOICE, "auto"), .choices = extracts,
      .help = "Where the answer is looked for, always its last occurrence.",
      .more = "auto takes the first of answer-tag, boxed, hash (####) and answer-line (Answer:) "
@@ -120,7 +127,31 @@ leash_status ls_reward_resolve(ls_reward_plan *plan, const ls_reward_settings *s
                        "reward is \"%s\", expected at least one reward that adds a "
                        "score; name one, or set format_as_gate: false",
                        settings->reward);
+    bool is_given = settings->reward_model && settings->reward_model[0];
+    if (ls_reward_plan_has_model(plan) != is_given)
+        return ls_fail(LEASH_USAGE,
+                       is_given
+                           ? "reward_model is given, but reward \"%s\" does not name model: add it"
+                           : "reward \"%s\" names model: give --reward_model a model that scores",
+                       settings->reward);
     return resolve_weights(plan, settings->reward_weights);
+}
+
+bool ls_reward_plan_has_model(const ls_reward_plan *plan)
+{
+    for (int64_t i = 0; i < plan->n; i++)
+        if (plan->reward[i] == &ls_reward_model)
+            return true;
+    return false;
+}
+
+leash_status ls_reward_check_accuracy(const ls_reward_plan *plan)
+{
+    if (plan->reward[plan->main] != &ls_reward_model)
+        return LEASH_OK;
+    return ls_fail(LEASH_USAGE, "accuracy on held-out problems needs a reward that can be checked: "
+                                "name it first, as in reward: number,model with reward_weights: "
+                                "0,1");
 }
 
 double ls_reward_total(ls_verdict *verdicts, const ls_reward_plan *plan,

@@ -10,6 +10,7 @@
 typedef struct ls_reward_settings { /* bound to ls_reward_option_table; names are the keys */
     const char *reward;             /* names joined with commas: "number" or "number,format" */
     const char *reward_weights;     /* one number a reward, joined with commas; "": all 1     */
+    const char *reward_model;       /* a model that scores, of the reward "model"; "": none   */
     const char *answer_extract, *format_tags;
     bool format_as_gate;
 } ls_reward_settings;
@@ -28,6 +29,10 @@ typedef struct ls_reward_plan { /* the rewards of a run */
 /* Errors: LEASH_USAGE naming the key, with the nearest reward's name. */
 leash_status ls_reward_resolve(ls_reward_plan *plan,
                                const ls_reward_settings *settings) LEASH_MUST_USE;
+bool ls_reward_plan_has_model(const ls_reward_plan *plan);
+/* Whether accuracy can be told: the main reward is one that a program checks.  Errors: LEASH_USAGE.
+ * */
+leash_status ls_reward_check_accuracy(const ls_reward_plan *plan) LEASH_MUST_USE;
 /* Judges one completion by every reward of the plan (verdicts: plan->n) and combines them. */
 double ls_reward_total(ls_verdict *verdicts, const ls_reward_plan *plan,
                        const ls_reward_input *input, ls_strictness strictness);

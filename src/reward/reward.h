@@ -79,6 +79,7 @@ typedef struct ls_reward_input {
     ls_span gold;           /* the right answer; for countdown the target                */
     const int64_t *numbers; /* countdown: the numbers that may be used, each once        */
     int64_t n_numbers;
+    const double *model_score; /* of the reward model; NULL: none was run */
 } ls_reward_input;
 
 /* Fills the verdict.  Members that do not use an input ignore it. */

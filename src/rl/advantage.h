@@ -32,6 +32,10 @@ typedef struct ls_reward_batch {
     /* Per token, what it alone took from the reward of its sequence (beta k1, from
      * ls_kl_shape_rewards); NULL: nothing. */
     const double *token_cost;
+    const float *value;  /* per token, a critic's value before it; NULL: there is none    */
+    const uint8_t *mask; /* per token, for estimators with a value: 0 = stepped over; NULL: none */
+    /* (n_groups) reward of the greedy completion of a group's prompt; NULL: not sampled. */
+    const double *greedy_reward;
 } ls_reward_batch;
 
 typedef struct ls_group_stats { /* over the scored sequences of one group */
@@ -51,10 +55,11 @@ typedef struct ls_group_report {
 typedef struct ls_advantage_options {
     double std_epsilon; /* added to a standard deviation before dividing by it, 1e-4 */
     double quantile;    /* of the estimator of that name, in (0, 1); 0.4                 */
+    double gamma, lam;  /* of gae, 1 and 0.95                                            */
 } ls_advantage_options;
-#define LS_ADVANTAGE_OPTIONS_INIT            \
-    {                                        \
-        .std_epsilon = 1e-4, .quantile = 0.4 \
+#define LS_ADVANTAGE_OPTIONS_INIT                                       \
+    {                                                                   \
+        .std_epsilon = 1e-4, .quantile = 0.4, .gamma = 1.0, .lam = 0.95 \
     }
 
 typedef void ls_advantage_fn(double *advantage, const ls_advantage_options *options,
@@ -67,6 +72,8 @@ typedef void ls_advantage_tokens_fn(float *token_advantage, const ls_advantage_o
 typedef struct ls_advantage {
     const char *name, *help, *source;
     bool has_group_baseline; /* groups of one sequence are an error, degenerate groups get 0 */
+    bool needs_value;        /* batch->value is there                                        */
+    bool needs_greedy;       /* batch->greedy_reward is there                                */
     ls_advantage_fn *run;
     ls_advantage_tokens_fn *run_tokens; /* NULL: each token has its sequence's advantage */
 } ls_advantage;

@@ -1,10 +1,13 @@
-/* What all objectives share: the walk over sequences, the KL and entropy terms, the sums and the
- * metrics made of them. An objective's own term is one function in rl/objective/. */
+/* What all objectives share: the walk over sequences, the KL, entropy and value terms, and the
+ * sums. An objective's own term is one function in rl/objective/; metrics are made of the sums in
+ * rl/objective_metrics.c. */
 #include "rl/objective.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
+
+#include "rl/value.h"
 
 const ls_objective *const ls_objectives[] = {
 #define LS_OBJECTIVE_ROW(symbol, name) &symbol,
@@ -30,15 +33,25 @@ static bool has_kl_loss(const ls_objective_options *options)
 unsigned ls_objective_needs(const ls_objective *objective, const ls_objective_options *options)
 {
     unsigned needs = objective->needs;
-    if (options->beta > 0)
+    bool has_kl = options->beta > 0 && !objective->owns_beta;
+    if (has_kl)
         needs |= LS_NEED_REF_LOGP;
-    if (options->beta > 0 && (options->kl_in == LS_KL_IN_REWARD || options->use_bias_correction_kl))
+    if (has_kl && (options->kl_in == LS_KL_IN_REWARD || options->use_bias_correction_kl))
         needs |= LS_NEED_OLD_LOGP;
     if (options->off_policy_mask_threshold > 0)
         needs |= LS_NEED_OLD_LOGP;
     if (options->entropy_coef != 0)
         needs |= LS_NEED_ENTROPY;
+    if (options->vf_coef > 0)
+        needs |= LS_NEED_VALUE | LS_NEED_RETURN;
+    if (objective->needs_of)
+        needs |= objective->needs_of(options);
     return needs;
+}
+
+ls_unit ls_objective_unit(const ls_objective *objective, const ls_objective_options *options)
+{
+    return objective->unit_of ? objective->unit_of(options) : objective->unit;
 }
 
 static leash_status check_clip(const ls_objective_options *options)
@@ -58,9 +71,35 @@ static leash_status check_clip(const ls_objective_options *options)
     return LEASH_OK;
 }
 
+/* An objective that owns beta has no KL term, and a value loss needs a policy term to stand
+ * beside. */
+static leash_status check_owner(const ls_objective *objective, const ls_objective_options *options)
+{
+    if (objective->owns_beta &&
+        (options->kl_in != LS_KL_IN_LOSS || options->use_bias_correction_kl))
+        return ls_fail(LEASH_USAGE, "%s has no effect on objective %s, whose beta is its own",
+                       options->use_bias_correction_kl ? "use_bias_correction_kl" : "kl_in",
+                       objective->name);
+    if (options->vf_coef != 0 && !(options->vf_coef > 0 && (objective->needs & LS_NEED_ADVANTAGE)))
+        return ls_fail(LEASH_USAGE,
+                       "vf_coef is %g; it weighs the value loss beside a policy term "
+                       "that learns from advantages: leave it at 0 with objective %s",
+                       options->vf_coef, objective->name);
+    if (objective->run_view && options->off_policy_mask_threshold != 0)
+        return ls_fail(LEASH_USAGE,
+                       "off_policy_mask_threshold has no effect on objective %s; leave "
+                       "it at 0",
+                       objective->name);
+    if (!(options->cliprange_value >= 0))
+        return ls_fail(LEASH_USAGE, "cliprange_value is %g, expected 0 (off) or more",
+                       options->cliprange_value);
+    return LEASH_OK;
+}
+
 leash_status ls_objective_check(const ls_objective *objective, const ls_objective_options *options)
 {
     LS_TRY(check_clip(options));
+    LS_TRY(check_owner(objective, options));
     if (objective->check)
         LS_TRY(objective->check(options));
     if (options->importance_sampling_level != LS_RATIO_TOKEN && !objective->has_ratio_level)
@@ -73,6 +112,8 @@ leash_status ls_objective_check(const ls_objective *objective, const ls_objectiv
                        options->off_policy_mask_threshold);
     if (!(options->beta >= 0))
         return ls_fail(LEASH_USAGE, "beta is %g, expected 0 or more", options->beta);
+    if (objective->owns_beta)
+        return LEASH_OK;
     if (options->beta > 0 && options->kl_in == LS_KL_IN_REWARD) {
         if (!(objective->needs & LS_NEED_ADVANTAGE))
             return ls_fail(LEASH_USAGE,
@@ -132,7 +173,8 @@ void ls_objective_sums_init(ls_objective_sums *sums)
     *sums = (ls_objective_sums){.ratio_min = INFINITY,
                                 .ratio_max = -INFINITY,
                                 .seq_low_min = INFINITY,
-                                .seq_high_max = -INFINITY};
+                                .seq_high_max = -INFINITY,
+                                .score = {.min = INFINITY, .max = -INFINITY}};
 }
 
 /* Adds the KL term of token t to sums and to *dlogp. */
@@ -165,11 +207,22 @@ static void add_anchor(float *dlogp, ls_objective_sums *sums, const leash_stream
     *dlogp = (float)((double)*dlogp + coefficient * (d > 0 ? 1 : d < 0 ? -1 : 0));
 }
 
+/* Adds the value loss of token t beside a policy term. */
+static void add_value(ls_objective_sums *sums, const ls_objective_options *options,
+                      const leash_streams *streams, const leash_scores *scores,
+                      const leash_seeds *seeds, int64_t t)
+{
+    double weight = (double)streams->weight[t];
+    ls_value_term l = ls_value_add(&sums->value, options, streams, scores->value, t);
+    seeds->dvalue[t] = (float)(weight * options->vf_coef * l.slope);
+}
+
 /* The terms that every objective has, for tokens [first, end) of one sequence.  Returns the number
  * of unmasked tokens. */
-static int64_t add_common(const ls_objective_options *options, const leash_streams *streams,
-                          const leash_scores *scores, const leash_seeds *seeds,
-                          ls_objective_sums *sums, int64_t first, int64_t end)
+static int64_t add_common(const ls_objective *objective, const ls_objective_options *options,
+                          const leash_streams *streams, const leash_scores *scores,
+                          const leash_seeds *seeds, ls_objective_sums *sums, int64_t first,
+                          int64_t end)
 {
     int64_t n_active = 0;
     for (int64_t t = first; t < end; t++) {
@@ -179,7 +232,7 @@ static int64_t add_common(const ls_objective_options *options, const leash_strea
         n_active++;
         sums->logp += (double)scores->logp[t];
         sums->n_useful += !streams->advantage || streams->advantage[t] != 0;
-        if (streams->ref_logp)
+        if (streams->ref_logp && !objective->owns_beta)
             add_kl(&seeds->dlogp[t], sums, options, streams, (double)scores->logp[t], t);
         if (streams->anchor && streams->anchor[t] != 0)
             add_anchor(&seeds->dlogp[t], sums, streams, (double)scores->logp[t], t);
@@ -188,6 +241,8 @@ static int64_t add_common(const ls_objective_options *options, const leash_strea
             sums->entropy += (double)scores->entropy[t];
             sums->entropy_bonus += weight * (double)scores->entropy[t];
         }
+        if (options->vf_coef > 0)
+            add_value(sums, options, streams, scores, seeds, t);
         if (seeds->dentropy)
             seeds->dentropy[t] = (float)(-weight * options->entropy_coef);
     }
@@ -217,6 +272,32 @@ static bool is_off_policy(const ls_objective_options *options, const ls_objectiv
     return advantage < 0 && fall / n > options->off_policy_mask_threshold;
 }
 
+ls_objective_span ls_objective_span_of(const leash_streams *streams, int64_t i)
+{
+    ls_objective_span span = {.first = streams->seq_start[i] - streams->seq_start[0],
+                              .end = streams->seq_start[i + 1] - streams->seq_start[0],
+                              .last = -1};
+    for (int64_t t = span.first; t < span.end; t++) {
+        if (streams->weight[t] == 0)
+            continue;
+        span.n_active++;
+        span.last = t;
+        span.weight = (double)streams->weight[t];
+    }
+    return span;
+}
+
+double ls_objective_span_sum(const leash_streams *streams, const ls_objective_span *span,
+                             const float *x)
+{
+    double sum = 0;
+    for (int64_t t = span->first; t < span->end; t++) {
+        if (streams->weight[t] != 0)
+            sum += (double)x[t];
+    }
+    return sum;
+}
+
 /* A masked sequence still takes part in the statistics of the ratio. */
 static void count_off_policy(ls_objective_sums *sums, const ls_objective_seq *seq)
 {
@@ -236,13 +317,26 @@ void ls_objective_run(const ls_objective *objective, const ls_objective_options 
     unsigned needs = ls_objective_needs(objective, options);
     LS_ASSERT(streams->weight && scores->logp && seeds->dlogp);
     LS_ASSERT(!(needs & LS_NEED_OLD_LOGP) || streams->old_logp);
-    LS_ASSERT(!has_kl_loss(options) || streams->ref_logp);
+    LS_ASSERT(!has_kl_loss(options) || !(needs & LS_NEED_REF_LOGP) || streams->ref_logp);
+    LS_ASSERT(!(needs & LS_NEED_VALUE) || (scores->value && seeds->dvalue));
+    LS_ASSERT(!(needs & LS_NEED_RETURN) || streams->ret);
+    LS_ASSERT(!(needs & LS_NEED_LABEL) || streams->label);
+    LS_ASSERT(!(needs & LS_NEED_STEP_LABEL) || streams->step_label);
+    LS_ASSERT(!(needs & LS_NEED_SUM_SQ) || scores->log_sum_sq);
+    LS_ASSERT(!(needs & LS_NEED_TEACHER) ||
+              (streams->teacher_logp && streams->n_ids > 0 && scores->ids_logp && seeds->dids));
     LS_ASSERT(!(needs & LS_NEED_ADVANTAGE) || streams->advantage);
     LS_ASSERT(!(needs & LS_NEED_ENTROPY) || (scores->entropy && seeds->dentropy));
 
     memset(seeds->dlogp, 0, (size_t)streams->n_tokens * sizeof(float));
     if (seeds->dentropy)
         memset(seeds->dentropy, 0, (size_t)streams->n_tokens * sizeof(float));
+    if (seeds->dvalue)
+        memset(seeds->dvalue, 0, (size_t)streams->n_tokens * sizeof(float));
+    if (seeds->dids)
+        memset(seeds->dids, 0, (size_t)(streams->n_tokens * streams->n_ids) * sizeof(float));
+    if (objective->run_view)
+        objective->run_view(sums, options, streams, scores, seeds);
     for (int64_t i = 0; i < streams->n_seqs; i++) {
         int64_t first = streams->seq_start[i] - streams->seq_start[0];
         int64_t end = streams->seq_start[i + 1] - streams->seq_start[0];
@@ -253,11 +347,12 @@ void ls_objective_run(const ls_objective *objective, const ls_objective_options 
                                 .advantage = from(streams->advantage, first),
                                 .weight = streams->weight + first};
         const float *sampler_logp = from(streams->sampler_logp, first);
-        if (is_off_policy(options, &seq, sampler_logp ? sampler_logp : seq.old_logp))
+        bool is_masked = is_off_policy(options, &seq, sampler_logp ? sampler_logp : seq.old_logp);
+        if (is_masked)
             count_off_policy(sums, &seq);
-        else
+        else if (objective->run)
             objective->run(seeds->dlogp + first, sums, options, &seq);
-        int64_t n_active = add_common(options, streams, scores, seeds, sums, first, end);
+        int64_t n_active = add_common(objective, options, streams, scores, seeds, sums, first, end);
         if (n_active == 0)
             continue;
         sums->n_tokens += n_active;
@@ -267,51 +362,4 @@ void ls_objective_run(const ls_objective *objective, const ls_objective_options 
         sums->seq_low_min = fmin(sums->seq_low_min, low);
         sums->seq_high_max = fmax(sums->seq_high_max, high);
     }
-}
-
-const ls_objective_metric_row ls_objective_metric_rows[] = {
-#define LS_OBJECTIVE_METRIC_ROW(field, name, unit, meaning, formula) \
-    {name, unit, meaning, formula, (int64_t)offsetof(ls_objective_metrics, field)},
-    LS_OBJECTIVE_METRICS(LS_OBJECTIVE_METRIC_ROW)
-#undef LS_OBJECTIVE_METRIC_ROW
-};
-const int64_t ls_n_objective_metrics = (int64_t)LS_COUNT(ls_objective_metric_rows);
-
-ls_objective_metrics ls_objective_finish(const ls_objective_sums *sums,
-                                         const ls_objective_options *options)
-{
-    double n = sums->n_tokens ? (double)sums->n_tokens : NAN;
-    double n_seqs = sums->n_seqs ? (double)sums->n_seqs : NAN;
-    double n_ratio = sums->has_ratio ? n : NAN;
-    double n_kl = sums->has_kl ? n : NAN;
-    ls_objective_metrics m = {
-        .policy_loss = sums->policy_loss,
-        .entropy = sums->entropy / (sums->has_entropy ? n : NAN),
-        .kl = sums->k3 / n_kl,
-        .tok_k1 = sums->k1 / n_kl,
-        .seq_k1 = sums->k1 / (sums->has_kl ? n_seqs : NAN),
-        .kl_coef = options->beta,
-        .clip_low_mean = (double)sums->n_clip_low / n_ratio,
-        .clip_low_min = sums->has_ratio ? sums->seq_low_min : NAN,
-        .clip_high_mean = (double)sums->n_clip_high / n_ratio,
-        .clip_high_max = sums->has_ratio ? sums->seq_high_max : NAN,
-        .clip_region_mean = (double)(sums->n_clip_low + sums->n_clip_high) / n_ratio,
-        .entropy_coef = options->entropy_coef,
-        .off_policy =
-            options->off_policy_mask_threshold > 0 ? (double)sums->n_off_policy / n_seqs : NAN,
-        .ratio_min = sums->has_ratio ? sums->ratio_min : NAN,
-        .ratio_mean = sums->ratio / n_ratio,
-        .ratio_max = sums->has_ratio ? sums->ratio_max : NAN,
-        .logp_mean = sums->logp / n,
-        .n_tokens = (double)sums->n_tokens,
-        .n_useful = (double)sums->n_useful,
-        .n_ratio_clamped = (double)sums->n_ratio_clamped,
-        .n_kl_clamped = (double)sums->n_kl_clamped,
-    };
-    m.loss = sums->policy_loss;
-    if (has_kl_loss(options))
-        m.loss += options->beta * sums->kl_loss;
-    if (options->entropy_coef != 0)
-        m.loss -= options->entropy_coef * sums->entropy_bonus;
-    return m;
 }

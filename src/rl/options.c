@@ -28,11 +28,14 @@ static const char *const controller_names[] = {"fixed", "adaptive", NULL};
 static const char *const sampler_names[] = {
     "none", "token-truncate", "token-mask", "sequence-truncate", "sequence-mask", NULL};
 static const char *const multi_names[] = {"sum_then_normalize", "normalize_then_sum", NULL};
+static const char *const divergence_names[] = {"reverse_kl",       "forward_kl", "js_divergence",
+                                               "alpha_divergence", "squared",    NULL};
 static const char *const filter_names[] = {"keep", "drop", "refill", NULL};
 static_assert(LS_COUNT(estimator_names) == LS_KL_COUNT + 2, "one choice an estimator, and auto");
 static_assert(LS_COUNT(level_names) == LS_RATIO_COUNT + 1, "one choice a level");
 static_assert(LS_COUNT(wiring_names) == LS_KL_IN_COUNT + 1, "one choice a wiring");
 static_assert(LS_COUNT(sampler_names) == LS_SAMPLER_COUNT + 1, "one choice a correction");
+static_assert(LS_COUNT(divergence_names) == LS_F_COUNT + 1, "one choice a divergence");
 static_assert(LS_COUNT(filter_names) == LS_FILTER_COUNT + 1, "one choice a filter");
 
 #define ROW(field, option_type, text) \
@@ -40,12 +43,16 @@ static_assert(LS_COUNT(filter_names) == LS_FILTER_COUNT + 1, "one choice a filte
 
 static const ls_option rows[] = {
     {ROW(objective, LS_OPT_CHOICE, "ppo-clip"), .choices = objective_names,
-     .help = "Loss of a token: sft (likelihood), reinforce (score function), ppo-clip (clipped "
-             "surrogate) and others.",
+     .help = "What is minimised: sft (likelihood), reinforce (score function), ppo-clip (clipped "
+             "surrogate), preference (pairs), reward (a reward model) and others.",
      .more = "cispo: score function, clipped detached ratio; sapo: sigmoid gate; gmpo: geometric "
              "mean of clipped token ratios; vespo: score function, gamma kernel of the sequence's "
              "ratio; dppo: masked by the change of probability.  GSPO is ppo-clip with "
-             "importance_sampling_level: sequence."},
+             "importance_sampling_level: sequence.  preference: DPO and kin, by loss_type; "
+             "preference-triple: TPO; kto, apo-zero-unpaired, bco: labelled completions; "
+             "a-star-po: regression onto advantages; reward, reward-ranked, reward-listwise, "
+             "reward-steps: scores of a reward model; critic: values; distill: divergence from a "
+             "teacher."},
     {ROW(advantage_estimator, LS_OPT_CHOICE, "grpo"), .choices = advantage_names,
      .help = "How rewards become advantages.",
      .more =
@@ -54,8 +61,8 @@ static const ls_option rows[] = {
          "deviation (Lite PPO); batch-mean: centred in the batch; maxrl: over the group's mean; "
          "opo: baseline weighted by length; reinforce-pp: returns of tokens, whitened over the "
          "batch; reinforce-pp-baseline: centred in the group, whitened over the batch; "
-         "pass-at-k: the best alone; quantile: minus advantage_quantile of the group; none: "
-         "the reward."},
+         "pass-at-k: the best alone; quantile: minus advantage_quantile of the group; gae: "
+         "against a critic's values (PPO); remax: minus the greedy completion; none: the reward."},
     {ROW(aggregation, LS_OPT_CHOICE, "token-mean"), .choices = aggregation_names,
      .help = "How token losses become one number, over all sequences of an update.",
      .more = "token-mean 1/N (DAPO, SFT); seq-mean 1/(B n_i) (GRPO); seq-sum 1/B (RLOO); "
@@ -99,6 +106,78 @@ static const ls_option rows[] = {
      .help = "Completions with a negative advantage whose log-probability fell by more than this a "
              "token carry no policy term; 0: off.",
      .more = "Off-policy sequence masking of DeepSeek-V3.2.  The KL term and the normaliser stay."},
+    {ROW(loss_type, LS_OPT_STRING, "sigmoid"),
+     .help = "Pair loss of objective preference, or several with commas between them.",
+     .more = "sigmoid (DPO), sigmoid_norm, robust, hinge, exo_pair, discopop, ipo, ipo_sum, "
+             "sppo_hard, nca_pair, bco_pair, apo_zero, apo_down, aot, aot_unpaired, dpop, sft, "
+             "simpo, alphapo, orpo.  RPO is sigmoid,sft; CPO the same with reference_free; ORPO "
+             "sft,orpo; MPO sigmoid,bco_pair,sft with loss_weights 0.8,0.2,1."},
+    {ROW(loss_weights, LS_OPT_STRING, ""),
+     .help = "Weight of each loss of loss_type, with commas between them; empty: 1 each."},
+    {ROW(reference_free, LS_OPT_BOOL, "false"), .is_advanced = true,
+     .help = "Count the reference as 0 in pair losses: no reference model (CPO)."},
+    {ROW(label_smoothing, LS_OPT_FLOAT, "0"), .min = 0, .max = 0.4999, .unit = "share",
+     .help = "Share of preferences taken to be the wrong way round.",
+     .more = "cDPO in loss_type sigmoid, where TRL ignores it; exo_pair needs it (1e-3)."},
+    {ROW(f_divergence_type, LS_OPT_CHOICE, "reverse_kl"), .choices = divergence_names,
+     .is_advanced = true,
+     .help = "Divergence from the reference that pair losses stand for (f-DPO).",
+     .more = "With t = e^(logp - ref_logp) a completion scores log t (reverse_kl), 1 - 1/t "
+             "(forward_kl), log 2t/(1+t) (js_divergence), (t^(a-1) - 1)/(a-1) "
+             "(alpha_divergence) or log t / t (squared, SquaredPO)."},
+    {ROW(f_alpha_divergence_coef, LS_OPT_FLOAT, "0.5"), .min = -10, .max = 10, .is_advanced = true,
+     .help = "a of f_divergence_type alpha_divergence."},
+    {ROW(ld_alpha, LS_OPT_FLOAT, "1"), .min = 0, .max = 1, .is_advanced = true,
+     .help = "Weight of tokens past the length of a pair's shorter completion (LD-DPO); 1: all."},
+    {ROW(use_weighting, LS_OPT_BOOL, "false"), .is_advanced = true,
+     .help = "Weigh pairs by how much the policy would write them itself (WPO)."},
+    {ROW(discopop_tau, LS_OPT_FLOAT, "0.05"), .min = 1e-6, .max = 1e6, .is_advanced = true,
+     .help = "Temperature of the blend in loss_type discopop."},
+    {ROW(simpo_gamma, LS_OPT_FLOAT, "0.5"), .min = 0, .max = 1e6, .is_advanced = true,
+     .help = "Margin by which the chosen completion is to win in loss_type simpo and alphapo.",
+     .more = "In units of beta times log-probability per token; 1.375 with beta 2.5 in the paper."},
+    {ROW(alphapo_alpha, LS_OPT_FLOAT, "0.25"), .min = -10, .max = 10, .is_advanced = true,
+     .help = "Shape of the reward in loss_type alphapo; 0: simpo."},
+    {ROW(dpop_lambda, LS_OPT_FLOAT, "50"), .min = 0, .max = 1e6, .is_advanced = true,
+     .help = "Penalty for chosen completions below the reference in loss_type dpop."},
+    {ROW(dpo_shift, LS_OPT_FLOAT, "1"), .min = 1e-6, .max = 1, .is_advanced = true,
+     .help = "Factor of the rejected completion's score (DPO-Shift); 1: none.",
+     .more = "0.5 to 0.95 in arXiv:2502.07599: trades margin for the chosen one's likelihood."},
+    {ROW(xpo_alpha, LS_OPT_FLOAT, "0"), .min = 0, .max = 1e6, .is_advanced = true,
+     .help = "Pushes completions down that were drawn from the reference (XPO); 0: off."},
+    {ROW(tpo_alpha, LS_OPT_FLOAT, "1"), .min = 0, .max = 1e6, .is_advanced = true,
+     .help = "Weight of the gold completion's likelihood in objective preference-triple."},
+    {ROW(beta_dpo, LS_OPT_BOOL, "false"), .is_advanced = true,
+     .help = "Let pairs that stand out be left out, and beta follow how well the others are told "
+             "apart (beta-DPO).",
+     .more = "With g the log ratio of a pair and its running moments: pairs are drawn by "
+             "e^(-((g - mean)/std)^2/2), beta is multiplied by 1 + beta_dpo_a (mean of kept g - "
+             "mean), arXiv:2407.08639."},
+    {ROW(beta_dpo_a, LS_OPT_FLOAT, "0.6"), .min = 0, .max = 1e6, .is_advanced = true,
+     .help = "How strongly beta follows under beta_dpo."},
+    {ROW(beta_dpo_rho, LS_OPT_FLOAT, "0.2"), .min = 0, .max = 0.99, .unit = "share",
+     .is_advanced = true, .help = "Share of the pairs of an update that beta_dpo leaves out."},
+    {ROW(beta_dpo_ema, LS_OPT_FLOAT, "0.9"), .min = 0, .max = 0.999999, .is_advanced = true,
+     .help = "Weight of what was in the running moments of beta_dpo."},
+    {ROW(desirable_weight, LS_OPT_FLOAT, "1"), .min = 0, .max = 1e6, .is_advanced = true,
+     .help = "Weight of desirable completions in kto.",
+     .more = "The paper wants desirable_weight n_desirable / (undesirable_weight n_undesirable) "
+             "between 1 and 1.5."},
+    {ROW(undesirable_weight, LS_OPT_FLOAT, "1"), .min = 0, .max = 1e6, .is_advanced = true,
+     .help = "Weight of undesirable completions in kto."},
+    {ROW(center_rewards_coefficient, LS_OPT_FLOAT, "0"), .min = 0, .max = 1e6, .is_advanced = true,
+     .help = "Pulls the sum of a pair's scores to 0 in objective reward; 0: off.",
+     .more = "0.01 in arXiv:2312.09244."},
+    {ROW(vf_coef, LS_OPT_FLOAT, "0"), .min = 0, .max = 1e6,
+     .help = "Weight of the value loss beside the policy term; 0: the policy has no value head.",
+     .more = "0.1 in TRL's PPO."},
+    {ROW(cliprange_value, LS_OPT_FLOAT, "0.2"), .min = 0, .max = 1e6, .is_advanced = true,
+     .help = "How far a value may leave the one that its return was made with; 0: any."},
+    {ROW(gamma, LS_OPT_FLOAT, "1"), .min = 0, .max = 1, .is_advanced = true,
+     .help = "Discount of rewards a token in advantage_estimator gae.",
+     .more = "Less than 1 punishes long answers."},
+    {ROW(lam, LS_OPT_FLOAT, "0.95"), .min = 0, .max = 1, .is_advanced = true,
+     .help = "Lambda of advantage_estimator gae: 1 trusts returns alone, 0 values alone."},
     {ROW(beta, LS_OPT_FLOAT, "0"), .min = 0, .max = 1e6, .unit = "reward/nat",
      .help = "Weight of the KL term, the leash; 0 needs no reference."},
     {ROW(kl_estimator, LS_OPT_CHOICE, "auto"), .choices = estimator_names,
@@ -186,9 +265,22 @@ static const ls_option rows[] = {
     {ROW(mask_truncated_completions, LS_OPT_BOOL, "false"),
      .help = "Completions that hit the length limit carry no loss; their rewards still count in "
              "the statistics."},
+    {ROW(missing_eos_penalty, LS_OPT_FLOAT, "0"), .min = 0, .max = 1e6,
+     .help = "Taken off the reward of completions that hit the length limit."},
+    {ROW(whiten_rewards, LS_OPT_BOOL, "false"), .is_advanced = true,
+     .help = "Divides the rewards of tokens by their deviation over the batch, before gae."},
     {ROW(overlong_cache, LS_OPT_INT, "0"), .min = 0, .max = 1e9, .unit = "tokens",
      .help = "Last part of max_completion_length over which a penalty up to -1 grows; 0: none.",
      .more = "Soft overlong punishment of DAPO (4096 of 20480 there)."},
+    {ROW(select_best, LS_OPT_INT, "0"), .min = 0, .max = 65536, .unit = "completions",
+     .help = "Completions of a prompt, those of most reward, that objective sft imitates; 0: all.",
+     .more = "1 in RAFT and rejection sampling.  Equal texts count once."},
+    {ROW(select_min_reward, LS_OPT_FLOAT, "-1e9"), .min = LS_SELECT_ANY_REWARD, .max = 1e9,
+     .help = "Least reward of a sampled completion that objective sft imitates; -1e9: any.",
+     .more = "STaR, RFT and ReST keep what is right: 1 with a reward of 0 and 1."},
+    {ROW(select_min_margin, LS_OPT_FLOAT, "0"), .min = 0, .max = 1e9, .is_advanced = true,
+     .help = "Difference of reward above which the best and the worst sampled completion of a "
+             "prompt make a pair (online DPO)."},
 };
 
 const ls_option_table ls_rl_option_table = {
@@ -223,17 +315,33 @@ static leash_status check_together(const ls_rl_plan *plan, const ls_rl_options *
 {
     LS_TRY(ls_objective_check(plan->objective, &plan->objective_options));
     bool has_advantage = plan->objective->needs & LS_NEED_ADVANTAGE;
+    bool has_policy_term = has_advantage && plan->objective->run;
+    if (plan->objective->is_unit_mean && strcmp(plan->aggregation->name, "seq-sum") != 0)
+        return ls_fail(LEASH_USAGE,
+                       "aggregation is %s, but objective %s is a mean over pairs or completions; "
+                       "set aggregation: seq-sum",
+                       plan->aggregation->name, plan->objective->name);
+    if (plan->objective_options.vf_coef > 0 && !plan->advantage->needs_value)
+        return ls_fail(LEASH_USAGE,
+                       "vf_coef is %g, but advantage_estimator %s uses no values; set "
+                       "advantage_estimator: gae, or vf_coef: 0",
+                       plan->objective_options.vf_coef, plan->advantage->name);
+    if (options->whiten_rewards && !(has_advantage && plan->advantage->needs_value))
+        return ls_fail(LEASH_USAGE,
+                       "whiten_rewards acts on the rewards of tokens, but advantage_estimator %s "
+                       "has one of a completion; leave it at false",
+                       plan->advantage->name);
     if (has_advantage && plan->advantage->has_group_baseline && options->num_generations < 2)
         return ls_fail(LEASH_USAGE,
                        "num_generations is %lld, but advantage_estimator %s compares completions "
                        "of one prompt; set num_generations to 2 or more, or advantage_estimator "
                        "to batch-mean or none",
                        (long long)options->num_generations, plan->advantage->name);
-    if (!has_advantage &&
+    if (!has_policy_term &&
         (ls_correction_is_on(&plan->correction_options) || plan->has_entropy_controller))
         return ls_fail(LEASH_USAGE,
-                       "%s has no effect on objective %s, which learns from no rollouts; leave it "
-                       "at its default",
+                       "%s has no effect on objective %s, which has no policy term that scales "
+                       "with advantages; leave it at its default",
                        plan->has_entropy_controller ? "use_adaptive_entropy"
                                                     : "a mask or correction of the policy term",
                        plan->objective->name);
@@ -255,6 +363,11 @@ static leash_status check_together(const ls_rl_plan *plan, const ls_rl_options *
                        "degenerate_groups is %s, but groups of num_generations %lld have no spread "
                        "and would all be dropped; set num_generations to 2 or more",
                        options->degenerate_groups, (long long)options->num_generations);
+    if (plan->has_kl_controller && plan->objective->owns_beta)
+        return ls_fail(LEASH_USAGE,
+                       "kl_controller is adaptive, but beta is objective %s's own number; set "
+                       "kl_controller: fixed",
+                       plan->objective->name);
     if (plan->has_kl_controller && !(options->beta > 0))
         return ls_fail(LEASH_USAGE, "kl_controller is adaptive, but beta is 0; set beta to the "
                                     "coefficient it shall start from");
@@ -264,7 +377,7 @@ static leash_status check_together(const ls_rl_plan *plan, const ls_rl_options *
 leash_status ls_rl_resolve(ls_rl_plan *plan, const ls_rl_options *options)
 {
     int64_t objective, advantage, aggregation, level, estimator, wiring, controller, sampler, multi,
-        filter;
+        filter, divergence;
     LS_TRY(choose(&objective, "objective", objective_names, options->objective));
     LS_TRY(
         choose(&advantage, "advantage_estimator", advantage_names, options->advantage_estimator));
@@ -277,6 +390,7 @@ leash_status ls_rl_resolve(ls_rl_plan *plan, const ls_rl_options *options)
     LS_TRY(choose(&sampler, "sampler_correction", sampler_names, options->sampler_correction));
     LS_TRY(choose(&multi, "multi_objective_aggregation", multi_names,
                   options->multi_objective_aggregation));
+    LS_TRY(choose(&divergence, "f_divergence_type", divergence_names, options->f_divergence_type));
     LS_TRY(choose(&filter, "degenerate_groups", filter_names, options->degenerate_groups));
 
     ls_kl_kind kl_auto = wiring == LS_KL_IN_REWARD ? LS_KL_K1 : LS_KL_K3;
@@ -303,9 +417,29 @@ leash_status ls_rl_resolve(ls_rl_plan *plan, const ls_rl_options *options)
                               .vespo_k_pos = options->vespo_k_pos,
                               .vespo_lambda_pos = options->vespo_lambda_pos,
                               .vespo_k_neg = options->vespo_k_neg,
-                              .vespo_lambda_neg = options->vespo_lambda_neg},
+                              .vespo_lambda_neg = options->vespo_lambda_neg,
+                              .vf_coef = options->vf_coef,
+                              .cliprange_value = options->cliprange_value,
+                              .pair = {.reference_free = options->reference_free,
+                                       .label_smoothing = options->label_smoothing,
+                                       .f_divergence = (ls_f_divergence)divergence,
+                                       .f_alpha = options->f_alpha_divergence_coef,
+                                       .ld_alpha = options->ld_alpha,
+                                       .use_weighting = options->use_weighting,
+                                       .discopop_tau = options->discopop_tau,
+                                       .simpo_gamma = options->simpo_gamma,
+                                       .alphapo_alpha = options->alphapo_alpha,
+                                       .dpop_lambda = options->dpop_lambda,
+                                       .dpo_shift = options->dpo_shift,
+                                       .xpo_alpha = options->xpo_alpha},
+                              .tpo_alpha = options->tpo_alpha,
+                              .desirable_weight = options->desirable_weight,
+                              .undesirable_weight = options->undesirable_weight,
+                              .center_rewards_coefficient = options->center_rewards_coefficient},
         .advantage_options = {.std_epsilon = options->advantage_std_epsilon,
-                              .quantile = options->advantage_quantile},
+                              .quantile = options->advantage_quantile,
+                              .gamma = options->gamma,
+                              .lam = options->lam},
         .correction_options = {.sampler = (ls_sampler_correction)sampler,
                                .sampler_min = options->sampler_correction_min,
                                .sampler_max = options->sampler_correction_max,
@@ -324,10 +458,14 @@ leash_status ls_rl_resolve(ls_rl_plan *plan, const ls_rl_options *options)
         .has_entropy_controller = options->use_adaptive_entropy,
         .normalises_each_reward = multi == 1,
     };
+    LS_TRY(ls_pair_options_parse(&plan->objective_options.pair, options->loss_type,
+                                 options->loss_weights));
     plan->needs = ls_objective_needs(plan->objective, &plan->objective_options);
     if (plan->has_entropy_controller)
         plan->needs |= LS_NEED_ENTROPY;
     if (plan->correction_options.kl_cov_ratio > 0)
         plan->needs |= LS_NEED_OLD_LOGP;
+    if ((plan->needs & LS_NEED_ADVANTAGE) && plan->advantage->needs_value)
+        plan->needs |= LS_NEED_VALUE;
     return check_together(plan, options);
 }

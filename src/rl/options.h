@@ -17,6 +17,15 @@ typedef struct ls_rl_options { /* bound to ls_rl_option_table; names are the key
     double cispo_max_ratio, dppo_epsilon, sapo_temperature_pos, sapo_temperature_neg;
     double vespo_k_pos, vespo_lambda_pos, vespo_k_neg, vespo_lambda_neg;
     double off_policy_mask_threshold;
+    const char *loss_type, *loss_weights, *f_divergence_type;
+    bool reference_free, use_weighting;
+    double label_smoothing, f_alpha_divergence_coef, ld_alpha, discopop_tau;
+    double simpo_gamma, alphapo_alpha, dpop_lambda, dpo_shift, xpo_alpha, tpo_alpha;
+    bool beta_dpo;
+    double beta_dpo_a, beta_dpo_rho, beta_dpo_ema;
+    double desirable_weight, undesirable_weight;
+    double center_rewards_coefficient;
+    double vf_coef, cliprange_value, gamma, lam;
     double beta;
     const char *kl_estimator, *kl_in, *kl_controller;
     bool use_bias_correction_kl;
@@ -34,8 +43,15 @@ typedef struct ls_rl_options { /* bound to ls_rl_option_table; names are the key
     const char *degenerate_groups; /* keep, drop, refill */
     int64_t max_refill_rounds;
     bool mask_truncated_completions;
+    double missing_eos_penalty;
+    bool whiten_rewards;
     int64_t overlong_cache; /* 0: no overlong punishment */
+    int64_t select_best;    /* of a group, imitated; 0: any number */
+    double select_min_reward, select_min_margin;
 } ls_rl_options;
+
+/* select_min_reward that keeps everything that was judged. */
+#define LS_SELECT_ANY_REWARD (-1e9)
 
 extern const ls_option_table ls_rl_option_table;
 

@@ -4,6 +4,11 @@
 #include <stddef.h>
 #include "base/err.h"
 
+static const float *from(const float *array, int64_t first)
+{
+    return array ? array + first : NULL;
+}
+
 leash_streams ls_streams_range(const leash_streams *all, int64_t first, int64_t end)
 {
     LS_ASSERT(first >= 0 && first <= end && end <= all->n_seqs);
@@ -14,11 +19,17 @@ leash_streams ls_streams_range(const leash_streams *all, int64_t first, int64_t 
     view.seq_start = all->seq_start + first;
     view.group = all->group ? all->group + first : NULL;
     view.flags = all->flags ? all->flags + first : NULL;
-    view.old_logp = all->old_logp ? all->old_logp + token : NULL;
-    view.ref_logp = all->ref_logp ? all->ref_logp + token : NULL;
-    view.advantage = all->advantage ? all->advantage + token : NULL;
-    view.weight = all->weight ? all->weight + token : NULL;
-    view.sampler_logp = all->sampler_logp ? all->sampler_logp + token : NULL;
-    view.anchor = all->anchor ? all->anchor + token : NULL;
+    view.old_logp = from(all->old_logp, token);
+    view.ref_logp = from(all->ref_logp, token);
+    view.advantage = from(all->advantage, token);
+    view.weight = from(all->weight, token);
+    view.sampler_logp = from(all->sampler_logp, token);
+    view.anchor = from(all->anchor, token);
+    view.old_value = from(all->old_value, token);
+    view.ret = from(all->ret, token);
+    view.label = from(all->label, first);
+    view.margin = from(all->margin, first);
+    view.step_label = from(all->step_label, token);
+    view.teacher_logp = from(all->teacher_logp, token * all->n_ids);
     return view;
 }

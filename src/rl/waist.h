@@ -12,16 +12,22 @@
  * Everything is borrowed.  `weight` already holds mask and normaliser of the whole optimiser step
  * (rl/aggregation.h): the loss of the step is the sum over all its tokens of weight times the
  * token's loss, however the step is cut.  A token of weight 0 is masked: nobody reads its other
- * numbers, which may be NaN. */
+ * numbers, which may be NaN.
+ *
+ * Some losses couple sequences (ls_unit of rl/objective.h).  Coupled sequences are neighbours, and
+ * a view holds them together: sequences 2i and 2i + 1 are the chosen and the rejected one of a
+ * pair, 3i + 2 is the gold one of a triple. */
 #ifndef LS_RL_WAIST_H
 #define LS_RL_WAIST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
     LS_SEQ_TRUNCATED = 1, /* the completion hit its length limit: no end token               */
     LS_SEQ_MASKED = 2,    /* carries no loss, still counts as one of the step's sequences      */
-    LS_SEQ_DROPPED = 4    /* carries no loss and does not count: filtered away                 */
+    LS_SEQ_DROPPED = 4,   /* carries no loss and does not count: filtered away                 */
+    LS_SEQ_FROM_REFERENCE = 8 /* was drawn from the reference, not from the policy               */
 };
 
 typedef struct leash_streams { /* per token, given */
@@ -37,17 +43,36 @@ typedef struct leash_streams { /* per token, given */
      * (top_k, top_p, min_p); NULL: it is old_logp */
     const float *sampler_logp;
     const float *anchor; /* (n_tokens) weight of |logp - old_logp| in the loss; NULL: none       */
+    /* A critic's. */
+    const float
+        *old_value;   /* (n_tokens) when the returns were made; NULL: values are not clipped */
+    const float *ret; /* (n_tokens) what the value is to become; NULL: not needed           */
+    /* Preferences. */
+    const float *label;  /* (n_seqs) pairs: probability that the chosen one is the better, read at
+                          * the chosen one (NULL: 1); else 1 = desirable, 0 = undesirable         */
+    const float *margin; /* (n_seqs) by how much the chosen one is to win, read there; NULL: 0    */
+    double baseline;     /* of the step, detached: KTO's KL, BCO's mean reward                    */
+    const float *step_label; /* (n_tokens) probability that the step that ends here is right      */
+    /* A teacher, at n_ids given tokens of each position. */
+    int64_t n_ids;
+    bool ids_are_all;          /* the ids are the whole vocabulary: nothing is left besides them  */
+    const float *teacher_logp; /* (n_tokens, n_ids)                                               */
 } leash_streams;
 
 typedef struct leash_scores { /* per token, from the model */
     const float *logp;        /* (n_tokens) log softmax(logits / temperature) of the taken token */
     const float *entropy;     /* (n_tokens) of that softmax, in nats; NULL: not computed         */
+    const float *value;       /* (n_tokens) of the scalar head; NULL: not computed               */
+    const float *ids_logp;    /* (n_tokens, n_ids) of the given tokens; NULL: not computed       */
+    const float *log_sum_sq;  /* (n_tokens) log of the sum of squared probabilities; NULL: not   */
 } leash_scores;
 
 /* Per token, to the model: d(loss of the step) / d(score).  Overwritten; 0 where masked. */
 typedef struct leash_seeds {
     float *dlogp;    /* (n_tokens)                                     */
     float *dentropy; /* (n_tokens); may be NULL when entropy_coef is 0 */
+    float *dvalue;   /* (n_tokens); may be NULL without a value        */
+    float *dids;     /* (n_tokens, n_ids); may be NULL without ids     */
 } leash_seeds;
 
 /* The view of sequences [first, end) of `all`. */

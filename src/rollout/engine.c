@@ -279,14 +279,18 @@ static bool is_stop(const ls_rollout_request *request, int32_t id)
     return false;
 }
 
-/* Retires the slots of the first n draws whose completion ended with the token just drawn. */
+/* Tells of the tokens of the first n draws, and retires the slots whose completion ended. */
 static void end_completions(run_state *run, int64_t n)
 {
     ls_engine *engine = run->engine;
+    const ls_rollout_request *request = engine->request;
     run->out->n_tokens += n;
     for (int64_t i = 0; i < n; i++) {
         ls_slot *slot = &engine->slots[engine->draws[i].slot];
-        bool is_stopped = is_stop(engine->request, slot->ids[slot->n_tokens - 1]);
+        int32_t id = slot->ids[slot->n_tokens - 1];
+        bool is_stopped = is_stop(request, id);
+        if (request->on_token)
+            request->on_token(request->user, slot->prompt, slot->sample, id);
         if (!is_stopped && slot->n_tokens < slot->most_tokens)
             continue;
         ls_finish finish = is_stopped ? LS_FINISH_STOP : LS_FINISH_LENGTH;

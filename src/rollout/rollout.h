@@ -61,11 +61,13 @@ typedef struct ls_rollout_request {
     ls_sampling_options sampling;
     uint64_t seed;
     uint32_t purpose, step;  /* LS_RNG_SAMPLE or LS_RNG_EVAL; training step */
-    const int32_t *stop_ids; /* usually the eos */
+    const int32_t *stop_ids; /* any of them ends a completion */
     int32_t n_stop_ids;
     bool (*should_stop)(void); /* NULL: never; true ends the run with LEASH_INTERRUPTED */
     /* after engine steps; NULL: none */
     void (*on_progress)(void *user, int64_t done, int64_t total, int64_t tokens);
+    /* each token as it is drawn; NULL: none.  Several completions take turns. */
+    void (*on_token)(void *user, int64_t prompt, int32_t sample, int32_t id);
     void *user;
 } ls_rollout_request;
 

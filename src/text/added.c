@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "formats/json_brief.h"
 #include "text/unicode.h"
 
 #define MOST_TOKENS 1000000
@@ -43,12 +44,12 @@ static leash_status read_token(ls_added_token *token, ls_vocab *vocab, int32_t *
     const json_t *text = json_object_get(entry, "content"), *id = json_object_get(entry, "id");
     size_t n = json_string_length(text);
     const char *content = json_string_value(text);
+    char found[LS_JSON_BRIEF];
     if (!json_is_integer(id) || !content || n == 0 || n > MOST_BYTES)
         return ls_fail(LEASH_FORMAT,
-                       "%s: added_tokens: expected {\"id\": integer, \"content\": "
-                       "text of 1 to %d "
-                       "bytes, ...}",
-                       file, MOST_BYTES);
+                       "%s: added_tokens: expected {\"id\": integer, \"content\": text of 1 to %d "
+                       "bytes, ...}, found %s",
+                       file, MOST_BYTES, ls_json_brief(found, entry));
     LS_TRY(read_flag(&token->is_special, entry, "special", false, content, file));
     LS_TRY(
         read_flag(&token->is_normalized, entry, "normalized", !token->is_special, content, file));

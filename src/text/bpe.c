@@ -105,19 +105,20 @@ static bool is_space_sign(const char *at)
     return memcmp(at, "\xe2\x96\x81", 3) == 0;
 }
 
-static bool merges_reach_across(const ls_vocab *v)
+/* The last bytes of left parts that merge with a right one that begins with the sign. */
+static void find_reaching(ls_bpe *bpe)
 {
+    const ls_vocab *v = &bpe->vocab;
     for (uint64_t i = 0; i < v->n_merge_slots; i++) {
         if (v->merges[i].pair == UINT64_MAX)
             continue;
         size_t n_left = 0, n_right = 0;
         const char *left = ls_vocab_token(v, (int32_t)(v->merges[i].pair >> 32), &n_left);
         const char *right = ls_vocab_token(v, (int32_t)(uint32_t)v->merges[i].pair, &n_right);
-        if (n_right >= 3 && is_space_sign(right) &&
+        if (n_right >= 3 && is_space_sign(right) && n_left > 0 &&
             (n_left < 3 || !is_space_sign(left + n_left - 3)))
-            return true;
+            bpe->reaches_across[(unsigned char)left[n_left - 1]] = true;
     }
-    return false;
 }
 
 void ls_bpe_finish(ls_bpe *bpe)
@@ -136,9 +137,11 @@ void ls_bpe_finish(ls_bpe *bpe)
         bpe->ascii[c] = ls_vocab_find(&bpe->vocab, &text, 1);
     }
     /* An unk could fuse with one behind the cut, and ignore_merges looks at whole words. */
-    bpe->cuts_at_space_sign =
-        !bpe->is_byte_level && bpe->byte_fallback && has_all_bytes && !bpe->ignores_merges &&
-        ls_vocab_find(&bpe->vocab, "\xe2\x96\x81", 3) >= 0 && !merges_reach_across(&bpe->vocab);
+    bpe->cuts_at_space_sign = !bpe->is_byte_level && bpe->byte_fallback && has_all_bytes &&
+                              !bpe->ignores_merges &&
+                              ls_vocab_find(&bpe->vocab, "\xe2\x96\x81", 3) >= 0;
+    if (bpe->cuts_at_space_sign)
+        find_reaching(bpe);
 }
 
 /* Symbols.  What has no token in any way is left out, as in the Hugging Face library; a warning at
@@ -340,6 +343,8 @@ static leash_status encode_word(const ls_bpe *bpe, ls_bpe_work *w, ls_ids *out, 
         char_symbols(bpe, &w->word, word, n);
     w->word.n = w->word.n <= SHORT_WORD ? merge_short(bpe, w->word.ids, w->word.n)
                                         : merge_long(bpe, w, w->word.ids, w->word.n);
+    if (w->word.n == 0)
+        return LEASH_OK;
     ls_ids_reserve(out, w->word.n);
     memcpy(out->ids + out->n, w->word.ids, (size_t)w->word.n * sizeof *out->ids);
     out->n += w->word.n;
@@ -380,7 +385,8 @@ leash_status ls_bpe_encode(const ls_bpe *bpe, ls_bpe_work *work, ls_ids *out, co
         if (!at || at + 3 > word + n)
             break;
         size_t here = (size_t)(at - word);
-        if (!is_space_sign(at) || (here >= 3 && is_space_sign(at - 3)))
+        if (!is_space_sign(at) || bpe->reaches_across[(unsigned char)at[-1]] ||
+            (here >= 3 && is_space_sign(at - 3)))
             continue;
         LS_TRY(encode_cached(bpe, work, out, word + begin, here - begin));
         begin = here;

@@ -17,9 +17,10 @@ typedef struct ls_bpe {
     int32_t unk;          /* -1: none */
     int32_t symbols[256]; /* byte level: id of a byte; else of "<0xNN>"; -1: none */
     int32_t ascii[128];   /* not byte level: id of a character */
-    /* A word may be cut before a '\u2581' that follows something else, since no merge reaches
-     * across. */
+    /* A word may be cut before a '\u2581' that follows something else, where no merge reaches
+     * across: none does but behind the bytes that are marked. */
     bool cuts_at_space_sign;
+    bool reaches_across[256];
 } ls_bpe;
 
 /* Growing ids. */

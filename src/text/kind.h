@@ -38,6 +38,7 @@ struct ls_tokenizer {
     int32_t bos, eos;  /* ids, -1: none                                 */
     int32_t *stop_ids; /* n_stop, the first is eos                      */
     int32_t n_stop;
+    ls_str generation;      /* generation_config.json as it was read, "" without one */
     char **pieces;          /* n_ordinary + n_special texts for showing      */
     ls_char_entry *entries; /* char: n_ordinary, sorted by codepoint         */
     uint32_t *codepoints;   /* char: codepoint of an id                      */
@@ -61,6 +62,10 @@ leash_status ls_tokenizer_read_own(ls_tokenizer **out, const ls_tokenizer_kind *
                                    const char *json, size_t n, const char *file) LEASH_MUST_USE;
 void ls_tokenizer_write_own(const ls_tokenizer *t, ls_str *out);
 void ls_tokenizer_write_own_config(const ls_tokenizer *t, ls_str *out);
+/* Ends, beginning and the texts for saving, from tokenizer_config.json and generation_config.json
+ * of `text`. */
+leash_status ls_tokenizer_read_configs(ls_tokenizer *t,
+                                       const ls_tokenizer_text *text) LEASH_MUST_USE;
 /* Parses one JSON object; json_decref it. */
 leash_status ls_json_object(json_t **out, const char *json, size_t n,
                             const char *file) LEASH_MUST_USE;

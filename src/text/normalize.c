@@ -14,6 +14,18 @@ static leash_status read_replace(ls_normal_step *step, const ls_part *part)
     return ls_part_string(part, "content", &step->to);
 }
 
+static leash_status read_charsmap(ls_normal_step *step, const ls_part *part)
+{
+    const json_t *text = json_object_get(part->json, "precompiled_charsmap");
+    LS_TRY(ls_part_keys(part, "precompiled_charsmap", NULL));
+    step->type = LS_NORMAL_CHARSMAP;
+    step->charsmap = ls_calloc(1, sizeof *step->charsmap);
+    if (!ls_charsmap_read(step->charsmap, json_is_string(text) ? json_string_value(text) : "",
+                          json_string_length(text)))
+        return ls_part_wrong(part, "precompiled_charsmap", "a table of SentencePiece in base64");
+    return LEASH_OK;
+}
+
 static leash_status read_step(ls_normal_step *step, const ls_part *part)
 {
     static const struct {
@@ -44,8 +56,14 @@ static leash_status read_step(ls_normal_step *step, const ls_part *part)
         LS_TRY(ls_part_bool(part, "strip_left", true, &step->is_left));
         return ls_part_bool(part, "strip_right", true, &step->is_right);
     }
+    if (ls_part_is(part, "StripAccents")) {
+        step->type = LS_NORMAL_STRIP_ACCENTS;
+        return ls_part_keys(part, NULL);
+    }
+    if (ls_part_is(part, "Precompiled"))
+        return read_charsmap(step, part);
     return ls_part_unsupported(part, "NFC, NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Strip, "
-                                     "Sequence");
+                                     "StripAccents, Precompiled, Sequence");
 }
 
 leash_status ls_normalizer_read(ls_normalizer *out, const json_t *json, const char *file)
@@ -69,6 +87,9 @@ void ls_normalizer_release(ls_normalizer *n)
         ls_str_release(&n->steps[i].from);
         ls_str_release(&n->steps[i].to);
         ls_regex_free(n->steps[i].regex);
+        if (n->steps[i].charsmap)
+            ls_charsmap_release(n->steps[i].charsmap);
+        ls_free(n->steps[i].charsmap);
     }
     ls_free(n->steps);
 }
@@ -138,6 +159,8 @@ static leash_status run_step(ls_str *out, const ls_normal_step *step, ls_regex_m
         replace_literal(out, step, text, n);
         break;
     case LS_NORMAL_STRIP: strip(out, step, text, n); break;
+    case LS_NORMAL_STRIP_ACCENTS: ls_unicode_strip_accents(out, text, n); break;
+    case LS_NORMAL_CHARSMAP: ls_charsmap_run(step->charsmap, out, text, n); break;
     }
     return LEASH_OK;
 }

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "text/charsmap.h"
 #include "text/regex.h"
 #include "text/unicode.h"
 
@@ -12,7 +13,9 @@ typedef enum ls_normal_type {
     LS_NORMAL_LOWERCASE,
     LS_NORMAL_PREPEND,
     LS_NORMAL_REPLACE,
-    LS_NORMAL_STRIP
+    LS_NORMAL_STRIP,
+    LS_NORMAL_STRIP_ACCENTS,
+    LS_NORMAL_CHARSMAP
 } ls_normal_type;
 
 typedef struct ls_normal_step {
@@ -21,6 +24,7 @@ typedef struct ls_normal_step {
     ls_str from, to;        /* replace: a literal and its content; prepend: `to` */
     ls_regex *regex;        /* replace: in place of the literal, NULL without */
     bool is_left, is_right; /* strip: which sides */
+    ls_charsmap *charsmap;  /* of Precompiled */
 } ls_normal_step;
 
 typedef struct ls_normalizer {

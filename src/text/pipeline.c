@@ -8,6 +8,7 @@
 
 struct ls_work {
     ls_bpe_work *bpe;
+    ls_unigram_work unigram;
     ls_regex_match *match;
     ls_str repaired, normal, spare;
     ls_str buffers[LS_MOST_PARTS];
@@ -31,6 +32,7 @@ static void work_free(ls_work *work)
     if (!work)
         return;
     ls_bpe_work_free(work->bpe);
+    ls_unigram_work_release(&work->unigram);
     ls_regex_match_free(work->match);
     ls_str_release(&work->repaired);
     ls_str_release(&work->normal);
@@ -72,6 +74,8 @@ typedef struct encoding {
 static leash_status take_word(void *user, const char *word, size_t n)
 {
     encoding *e = user;
+    if (e->p->is_unigram)
+        return ls_unigram_encode(&e->p->unigram, &e->work->unigram, e->out, word, n);
     return ls_bpe_encode(&e->p->bpe, e->work->bpe, e->out, word, n);
 }
 
@@ -159,11 +163,13 @@ void ls_pipeline_free(ls_pipeline *p)
     for (int i = 0; i < LS_N_WORKS; i++)
         work_free(p->works[i]);
     ls_vocab_release(&p->bpe.vocab);
+    ls_unigram_release(&p->unigram);
     ls_added_tokens_release(&p->added);
     ls_normalizer_release(&p->normalizer);
     ls_pretokenizer_release(&p->pretokenizer);
     ls_decoding_release(&p->decoding);
     ls_str_release(&p->json);
+    ls_str_release(&p->json_head);
     ls_str_release(&p->config);
     ls_free(p);
 }

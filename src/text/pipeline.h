@@ -2,7 +2,7 @@
  *
  *     text --added tokens--> pieces --normalizer--> added tokens again
  * --pre-tokenizer--> words
- *          --BPE--> ids --post-processor--> ids with beginning and end
+ *          --BPE or Unigram--> ids --post-processor--> ids with beginning and end
  *
  * Immutable but for `works`, memory of running encodings that each call borrows. */
 #ifndef LS_TEXT_PIPELINE_H
@@ -15,6 +15,7 @@
 #include "text/normalize.h"
 #include "text/pretokenize.h"
 #include "text/tokenizer.h"
+#include "text/unigram.h"
 
 /* What a token's text goes through when it is decoded, in this order. */
 typedef enum ls_text_step_type {
@@ -48,13 +49,19 @@ typedef struct ls_work ls_work;
 #define LS_N_WORKS 8
 
 typedef struct ls_pipeline {
-    ls_bpe bpe;
+    ls_bpe bpe; /* its vocabulary is that of either model */
+    ls_unigram unigram;
+    bool is_unigram;
     ls_added_tokens added;
     ls_normalizer normalizer;
     ls_pretokenizer pretokenizer;
     ls_decoding decoding;
     ls_affix prefix, suffix; /* of the post-processor */
     ls_str json, config;     /* the files as they were read */
+    /* Of a GGUF file, in place of json: its beginning, up to vocabulary and merges, which are
+     * written from the tables. */
+    ls_str json_head;
+    int32_t n_model_ids; /* ids below are the model's, others only added */
     ls_work *works[LS_N_WORKS];
     atomic_flag is_used[LS_N_WORKS];
 } ls_pipeline;
@@ -63,6 +70,8 @@ typedef struct ls_pipeline {
 leash_status ls_pipeline_read(ls_pipeline **out, ls_vocab *vocab, const json_t *rest,
                               const char *file) LEASH_MUST_USE;
 void ls_pipeline_free(ls_pipeline *p);
+/* Appends the text of tokenizer.json. */
+void ls_pipeline_write_json(const ls_pipeline *p, ls_str *out);
 leash_status ls_pipeline_encode(ls_pipeline *p, ls_ids *out, const char *text, size_t n,
                                 unsigned flags) LEASH_MUST_USE;
 

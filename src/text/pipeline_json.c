@@ -49,7 +49,7 @@ static leash_status check_keys(const json_t *object, const char *prefix, const c
     return LEASH_OK;
 }
 
-static leash_status read_model(ls_bpe *bpe, const json_t *model, const char *file)
+static leash_status read_bpe(ls_bpe *bpe, const json_t *model, const char *file)
 {
     static const char *const known[] = {"type",
                                         "vocab",
@@ -77,6 +77,84 @@ static leash_status read_model(ls_bpe *bpe, const json_t *model, const char *fil
     if (bpe->unk < 0)
         return ls_fail(LEASH_FORMAT, "%s: model.unk_token is \"%s\", which is not in model.vocab",
                        file, json_string_value(unk));
+    return LEASH_OK;
+}
+
+/* Whether ordinary text has such bytes: no control characters, and of UTF-8 no bytes that it never
+ * has or that begin characters of planes 4 to 13, which are empty. */
+static bool is_ordinary(int byte)
+{
+    if (byte < 0x20 || byte == 0x7f)
+        return byte == '\t' || byte == '\n' || byte == '\r';
+    return byte != 0xc0 && byte != 0xc1 && byte != 0xf1 && byte != 0xf2 && byte < 0xf4;
+}
+
+/* Tells what the vocabulary cannot express; texts lose it without a word later on. */
+static void warn_of_gaps(const ls_bpe *bpe, const char *file)
+{
+    int n_missing = 0;
+    for (int byte = 0; byte < 256; byte++)
+        n_missing += bpe->symbols[byte] < 0 && is_ordinary(byte);
+    if (bpe->unk >= 0 || n_missing == 0)
+        return;
+    if (bpe->is_byte_level)
+        ls_warn("%s: the vocabulary has no token for %d bytes of ordinary text; they are left out "
+                "of texts, as in the Hugging Face library",
+                file, n_missing);
+    else
+        ls_warn("%s: there is no unk token; characters without a token are left "
+                "out of texts, as "
+                "in the Hugging Face library",
+                file);
+}
+
+static leash_status check_byte_level(const ls_bpe *bpe, const char *file)
+{
+    for (int byte = 0; bpe->is_byte_level && bpe->byte_fallback && byte < 256; byte++)
+        if (bpe->symbols[byte] < 0)
+            return ls_fail(LEASH_UNSUPPORTED,
+                           "%s: model.byte_fallback with a ByteLevel pre_tokenizer needs the "
+                           "symbols of all bytes, and that of 0x%02x is not in model.vocab",
+                           file, (unsigned)byte);
+    return LEASH_OK;
+}
+
+static leash_status read_unigram(ls_pipeline *p, const json_t *model, const char *file)
+{
+    static const char *const known[] = {"type", "vocab", "unk_id", "byte_fallback", NULL};
+    const json_t *unk = json_object_get(model, "unk_id");
+    bool byte_fallback = false;
+    LS_TRY(check_keys(model, "model.", known, file));
+    LS_TRY(read_flag(&byte_fallback, model, "byte_fallback", file));
+    if (unk && !json_is_null(unk) &&
+        (!json_is_integer(unk) || json_integer_value(unk) < 0 ||
+         json_integer_value(unk) >= p->bpe.vocab.n_ids))
+        return ls_fail(LEASH_FORMAT, "%s: model.unk_id must be the place of a token in model.vocab",
+                       file);
+    if (!p->bpe.vocab.scores)
+        return ls_fail(LEASH_FORMAT, "%s: model.vocab must be a list [[token, score], ...]", file);
+    if (p->pretokenizer.is_byte_level)
+        return ls_fail(LEASH_UNSUPPORTED,
+                       "%s: model.type \"Unigram\" with a ByteLevel pre_tokenizer is not supported",
+                       file);
+    p->is_unigram = true;
+    p->bpe.unk = json_is_integer(unk) ? (int32_t)json_integer_value(unk) : -1;
+    ls_unigram_init(&p->unigram, &p->bpe.vocab, p->bpe.unk, byte_fallback);
+    return LEASH_OK;
+}
+
+static leash_status read_model(ls_pipeline *p, const json_t *model, const char *file)
+{
+    const char *type = json_string_value(json_object_get(model, "type"));
+    if (type && strcmp(type, "Unigram") == 0)
+        return read_unigram(p, model, file);
+    if (p->bpe.vocab.scores)
+        return ls_fail(LEASH_FORMAT, "%s: model.vocab must be an object {token: id}", file);
+    LS_TRY(read_bpe(&p->bpe, model, file));
+    p->bpe.is_byte_level = p->pretokenizer.is_byte_level;
+    ls_bpe_finish(&p->bpe);
+    LS_TRY(check_byte_level(&p->bpe, file));
+    warn_of_gaps(&p->bpe, file);
     return LEASH_OK;
 }
 
@@ -162,37 +240,6 @@ static leash_status index_added(ls_pipeline *p)
     return status;
 }
 
-/* Tells what the vocabulary cannot express; texts lose it without a word later on. */
-static void warn_of_gaps(const ls_bpe *bpe, const char *file)
-{
-    int n_missing = 0;
-    for (int byte = 0; byte < 256; byte++)
-        n_missing += bpe->symbols[byte] < 0;
-    if (bpe->unk >= 0 || n_missing == 0)
-        return;
-    if (bpe->is_byte_level)
-        ls_warn("%s: the vocabulary has no token for %d of the 256 bytes; they are "
-                "left out of "
-                "texts, as in the Hugging Face library",
-                file, n_missing);
-    else
-        ls_warn("%s: there is no unk token; characters without a token are left "
-                "out of texts, as "
-                "in the Hugging Face library",
-                file);
-}
-
-static leash_status check_byte_level(const ls_bpe *bpe, const char *file)
-{
-    for (int byte = 0; bpe->is_byte_level && bpe->byte_fallback && byte < 256; byte++)
-        if (bpe->symbols[byte] < 0)
-            return ls_fail(LEASH_UNSUPPORTED,
-                           "%s: model.byte_fallback with a ByteLevel pre_tokenizer needs the "
-                           "symbols of all bytes, and that of 0x%02x is not in model.vocab",
-                           file, (unsigned)byte);
-    return LEASH_OK;
-}
-
 leash_status ls_pipeline_read(ls_pipeline **out, ls_vocab *vocab, const json_t *rest,
                               const char *file)
 {
@@ -205,18 +252,16 @@ leash_status ls_pipeline_read(ls_pipeline **out, ls_vocab *vocab, const json_t *
         atomic_flag_clear(&p->is_used[i]);
     ls_str_init(&p->json);
     ls_str_init(&p->config);
+    ls_str_init(&p->json_head);
     ls_str_init(&p->decoding.strip);
     p->bpe.vocab = *vocab;
+    p->n_model_ids = vocab->n_ids;
     *vocab = (ls_vocab){.text = LS_STR_INIT};
     LS_TRY_OUT(check_keys(rest, "", known, file));
-    LS_TRY_OUT(read_model(&p->bpe, json_object_get(rest, "model"), file));
     LS_TRY_OUT(ls_normalizer_read(&p->normalizer, json_object_get(rest, "normalizer"), file));
     LS_TRY_OUT(
         ls_pretokenizer_read(&p->pretokenizer, json_object_get(rest, "pre_tokenizer"), file));
-    p->bpe.is_byte_level = p->pretokenizer.is_byte_level;
-    ls_bpe_finish(&p->bpe);
-    LS_TRY_OUT(check_byte_level(&p->bpe, file));
-    warn_of_gaps(&p->bpe, file);
+    LS_TRY_OUT(read_model(p, json_object_get(rest, "model"), file));
     LS_TRY_OUT(ls_added_tokens_read(&p->added, &p->bpe.vocab, json_object_get(rest, "added_tokens"),
                                     file));
     LS_TRY_OUT(index_added(p));

@@ -39,7 +39,7 @@ typedef struct ls_cut_step {
     bool inverts;
     ls_matcher *match; /* known; byte level: GPT-2's or NULL */
     ls_regex *regex;
-    ls_str literal; /* literal; metaspace: what stands for a space */
+    ls_str literal; /* literal; regex: its text; metaspace: what stands for a space */
     unsigned classes;
     ls_prepend prepend; /* metaspace: where the replacement is put before the text */
     bool splits;        /* metaspace: cut before each replacement */

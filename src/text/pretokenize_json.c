@@ -53,6 +53,8 @@ static leash_status read_split(ls_cut_step *step, const ls_part *part)
     }
     LS_TRY(ls_part_pattern(part, &step->literal, &step->regex));
     step->type = step->regex ? LS_CUT_REGEX : LS_CUT_LITERAL;
+    if (step->regex)
+        ls_str_append_n(&step->literal, json_string_value(regex), json_string_length(regex));
     return LEASH_OK;
 }
 

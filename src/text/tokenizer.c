@@ -21,6 +21,7 @@ ls_tokenizer *ls_tokenizer_alloc(const ls_tokenizer_kind *kind)
     ls_tokenizer *t = ls_calloc(1, sizeof *t);
     t->kind = kind;
     t->bos = t->eos = -1;
+    ls_str_init(&t->generation);
     return t;
 }
 
@@ -115,6 +116,7 @@ void ls_tokenizer_free(ls_tokenizer *t)
     ls_free(t->entries);
     ls_free(t->codepoints);
     ls_free(t->stop_ids);
+    ls_str_release(&t->generation);
     ls_pipeline_free(t->pipeline);
     ls_free(t);
 }
@@ -206,6 +208,7 @@ const char *ls_tokenizer_piece(const ls_tokenizer *t, int32_t id)
 
 void ls_tokenizer_describe(const ls_tokenizer *t, ls_str *out)
 {
-    ls_str_appendf(out, "%s, %d tokens", t->pipeline ? "bpe" : t->kind->name,
+    ls_str_appendf(out, "%s, %d tokens",
+                   t->pipeline ? t->pipeline->is_unigram ? "unigram" : "bpe" : t->kind->name,
                    (int)ls_tokenizer_vocab_size(t));
 }

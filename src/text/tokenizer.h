@@ -1,10 +1,11 @@
 /* Text to ids and back.
  *
  * Kinds: `byte` (ids 0..255 are bytes) and `char` (one id a Unicode character of a given alphabet),
- * made by name; and `bpe`, the pipeline of a real model's tokenizer.json.  A bpe tokenizer's
- * special tokens stand wherever its vocabulary puts them.  Text that spells a special token stays
- * text unless it is asked for: data comes from strangers.  <|bos|> exists only where a file says
- * that it is added, <|eos|> ends a completion, <|pad|> does not exist (masks come from lengths).
+ * made by name; and the pipeline of a real model's tokenizer.json, `bpe` or `unigram`.  A
+ * pipeline's special tokens stand wherever its vocabulary puts them.  Text that spells a special
+ * token stays text unless it is asked for: data comes from strangers.  <|bos|> exists only where a
+ * file says that it is added, <|eos|> ends a completion, <|pad|> does not exist (masks come from
+ * lengths).
  *
  * A tokenizer is immutable once made, so threads may share it. */
 #ifndef LS_TEXT_TOKENIZER_H
@@ -36,7 +37,9 @@ typedef struct ls_tokenizer_text {
 leash_status ls_tokenizer_load_text(ls_tokenizer **out,
                                     const ls_tokenizer_text *text) LEASH_MUST_USE;
 /* Writes tokenizer.json and tokenizer_config.json, readable by the Hugging Face tokenizers library,
- * into an existing directory; those of a bpe tokenizer byte for byte as they were read. */
+ * into an existing directory; those of a pipeline byte for byte as they were read.  A
+ * generation_config.json that was read (one number or a list of ends, and what else it says) is
+ * written back too. */
 leash_status ls_tokenizer_save(const ls_tokenizer *t, const char *dir) LEASH_MUST_USE;
 void ls_tokenizer_free(ls_tokenizer *t);
 
@@ -44,7 +47,8 @@ int32_t ls_tokenizer_vocab_size(const ls_tokenizer *t);
 int32_t ls_tokenizer_bos(const ls_tokenizer *t); /* -1: none */
 int32_t ls_tokenizer_eos(const ls_tokenizer *t);
 /* All ids that end a completion: that of ls_tokenizer_eos first, then the others that
- * generation_config.json has in eos_token_id.  Returns their number; *ids is borrowed. */
+ * generation_config.json has in eos_token_id (or, where a folder has no such file, config.json has
+ * in a list).  Returns their number; *ids is borrowed. */
 int32_t ls_tokenizer_stop_ids(const ls_tokenizer *t, const int32_t **ids);
 /* Appends ids to *ids (grown with ls_realloc; *n, *cap updated).  Errors: LEASH_DATA naming the
  * character and its byte offset. */

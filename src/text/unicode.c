@@ -126,3 +126,11 @@ void ls_unicode_lower(ls_str *out, const char *text, size_t n)
         }
     }
 }
+
+void ls_unicode_strip_accents(ls_str *out, const char *text, size_t n)
+{
+    for (size_t i = 0, length; i < n; i += length) {
+        if (!(ls_class_at(text + i, &length) & LS_MARK))
+            ls_str_append_n(out, text + i, length);
+    }
+}

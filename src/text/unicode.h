@@ -35,6 +35,8 @@ static inline unsigned ls_class_at(const char *at, size_t *n)
 typedef enum ls_normal_form { LS_NFC, LS_NFD, LS_NFKC, LS_NFKD } ls_normal_form;
 /* Appends the normal form of text. */
 void ls_unicode_normalize(ls_str *out, const char *text, size_t n, ls_normal_form form);
+/* Appends text without its marks (\p{M}). */
+void ls_unicode_strip_accents(ls_str *out, const char *text, size_t n);
 /* Appends text with each character in lower case by itself (no context: no final sigma). */
 void ls_unicode_lower(ls_str *out, const char *text, size_t n);
 

@@ -14,6 +14,7 @@ void ls_vocab_release(ls_vocab *v)
     ls_free(v->places);
     ls_free(v->slots);
     ls_free(v->merges);
+    ls_free(v->scores);
 }
 
 static void place_token(ls_vocab *v, ls_vocab_slot slot, uint64_t hash)
@@ -71,16 +72,22 @@ void ls_vocab_init(ls_vocab *v, size_t n_json)
     resize_merges(v, n_slots);
 }
 
-int32_t ls_vocab_find(const ls_vocab *v, const char *token, size_t n)
+/* The slot of a token, or the free one where it would go. */
+static ls_vocab_slot *find_slot(const ls_vocab *v, const char *token, size_t n, uint64_t hash)
 {
-    uint64_t hash = ls_hash64(token, n), mask = v->n_slots - 1;
-    for (uint64_t i = hash & mask; v->slots[i].id >= 0; i = (i + 1) & mask) {
+    uint64_t mask = v->n_slots - 1, i = hash & mask;
+    for (; v->slots[i].id >= 0; i = (i + 1) & mask) {
         int32_t id = v->slots[i].id;
         if (v->slots[i].hash == (uint32_t)(hash >> 32) && (size_t)v->places[id].length == n &&
             memcmp(v->text.data + v->places[id].start, token, n) == 0)
-            return id;
+            break;
     }
-    return -1;
+    return &v->slots[i];
+}
+
+int32_t ls_vocab_find(const ls_vocab *v, const char *token, size_t n)
+{
+    return find_slot(v, token, n, ls_hash64(token, n))->id;
 }
 
 static void grow_ids(ls_vocab *v, int32_t id)
@@ -95,18 +102,19 @@ static void grow_ids(ls_vocab *v, int32_t id)
 
 bool ls_vocab_add(ls_vocab *v, const char *token, size_t n, int32_t id)
 {
-    if (ls_vocab_find(v, token, n) >= 0 || (id < v->n_ids && v->places[id].length >= 0))
-        return false;
-    grow_ids(v, id);
     if (2 * ((uint64_t)v->n_tokens + 1) > v->n_slots)
         resize_tokens(v, v->n_slots * 2);
+    uint64_t hash = ls_hash64(token, n);
+    ls_vocab_slot *slot = find_slot(v, token, n, hash);
+    if (slot->id >= 0 || (id < v->n_ids && v->places[id].length >= 0))
+        return false;
+    grow_ids(v, id);
     v->places[id].start = (uint32_t)v->text.len;
     v->places[id].length = (int32_t)n;
     ls_str_append_n(&v->text, token, n);
     ls_str_append_char(&v->text, 0);
     v->n_tokens++;
-    uint64_t hash = ls_hash64(token, n);
-    place_token(v, (ls_vocab_slot){(uint32_t)(hash >> 32), id}, hash);
+    *slot = (ls_vocab_slot){(uint32_t)(hash >> 32), id};
     return true;
 }
 
@@ -116,4 +124,13 @@ void ls_vocab_add_merge(ls_vocab *v, int32_t left, int32_t right, int32_t id)
         resize_merges(v, v->n_merge_slots * 2);
     place_merge(v, (ls_merge){ls_vocab_pair(left, right), (int32_t)v->n_merges, id});
     v->n_merges++;
+}
+
+const ls_merge **ls_vocab_merges_by_rank(const ls_vocab *v)
+{
+    const ls_merge **merges = ls_calloc((size_t)v->n_merges + 1, sizeof *merges);
+    for (uint64_t i = 0; i < v->n_merge_slots; i++)
+        if (v->merges[i].pair != UINT64_MAX)
+            merges[v->merges[i].rank] = &v->merges[i];
+    return merges;
 }

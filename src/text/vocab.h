@@ -1,4 +1,5 @@
-/* The vocabulary of a BPE model: tokens by id, ids by token, merges by pair; and its reader.
+/* The vocabulary of a model: tokens by id, ids by token, merges by pair or scores; and its
+ * reader.
  *
  * Real vocabularies have 50 to 300 thousand tokens and as many merges, several megabytes of JSON.
  * So this part of tokenizer.json has a reader of its own, which walks the text once and builds the
@@ -37,6 +38,7 @@ typedef struct ls_vocab {
     ls_merge *merges;
     uint64_t n_merge_slots;
     int64_t n_merges; /* lines in the file: ranks are 0 .. n_merges-1 */
+    double *scores;   /* (n_ids of the file) of a Unigram model, else NULL */
 } ls_vocab;
 
 /* Reads "vocab" and "merges" of "model" out of a whole tokenizer.json.  The same document with
@@ -58,6 +60,9 @@ static inline const char *ls_vocab_token(const ls_vocab *v, int32_t id, size_t *
 }
 /* False when the token or the id is taken. */
 bool ls_vocab_add(ls_vocab *v, const char *token, size_t n, int32_t id);
+
+/* The merges by rank (v->n_merges), NULL where a pair has a later one; ls_free it. */
+const ls_merge **ls_vocab_merges_by_rank(const ls_vocab *v);
 
 static inline uint64_t ls_vocab_pair(int32_t left, int32_t right)
 {

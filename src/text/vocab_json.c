@@ -5,6 +5,7 @@
  * sets `status`. */
 #include <string.h>
 
+#include "base/mem.h"
 #include "text/utf8.h"
 #include "text/vocab.h"
 #include "text/vocab_table.h"
@@ -177,8 +178,49 @@ static void check_id(cursor *c, int64_t id)
                     c->file, token, (int)id);
 }
 
+/* A number as JSON has it; false for any other value. */
+static bool read_score(cursor *c, double *score)
+{
+    char text[64];
+    if (!skip_space(c))
+        return false;
+    const char *begin = c->at;
+    if (!skip_value(c) || (size_t)(c->at - begin) >= sizeof text)
+        return false;
+    memcpy(text, begin, (size_t)(c->at - begin));
+    text[c->at - begin] = 0;
+    return ls_parse_double(text, score);
+}
+
+/* [["token", score], ...]: the vocabulary of a Unigram model, where ids are places. */
+static bool read_scored_vocab(cursor *c)
+{
+    int64_t n = 0, cap = 0;
+    ls_vocab *v = c->vocab;
+    c->at++;
+    v->scores = ls_calloc(1, sizeof *v->scores);
+    if (is_next(c, ']'))
+        return take(c, ']');
+    do {
+        if (n == cap) {
+            cap = cap ? cap * 2 : 1024;
+            v->scores = ls_realloc(v->scores, ls_mul_size((size_t)cap, sizeof *v->scores));
+        }
+        ls_str_clear(&c->token);
+        if (!take(c, '[') || !read_string(c) || !take(c, ',') || !read_score(c, &v->scores[n]) ||
+            !take(c, ']'))
+            return false;
+        check_id(c, n++);
+        if (c->status != LEASH_OK)
+            return true;
+    } while (is_next(c, ',') && take(c, ','));
+    return take(c, ']');
+}
+
 static bool read_vocab(cursor *c)
 {
+    if (is_next(c, '['))
+        return read_scored_vocab(c);
     if (!is_next(c, '{')) {
         c->status = ls_fail(LEASH_FORMAT, "%s: model.vocab must be an object {token: id}", c->file);
         return true;
@@ -343,6 +385,8 @@ leash_status ls_vocab_read(ls_vocab *v, ls_str *rest, const char *json, size_t n
         c.at = found[0].begin;
         is_json = read_vocab(&c);
     }
+    if (is_json && found[1].begin && !found[0].begin)
+        c.status = ls_fail(LEASH_FORMAT, "%s: model.vocab is missing", file);
     if (is_json && found[1].begin && c.status == LEASH_OK) {
         c.at = found[1].begin;
         is_json = read_merges(&c);

@@ -5,8 +5,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "rl/gae.h"
 #include "rl/multi_reward.h"
+#include "rl/shaping.h"
 
 /* Scores of the reference, and the KL in the reward: `shaped` holds a copy of the rewards, which
  * pays for it.  *token_cost takes what each token paid, where the KL is in the reward. */
@@ -14,16 +15,7 @@ static leash_status leash_rewards(ls_run *run, double *shaped, double **token_co
                                   ls_metrics *metrics)
 {
     ls_sequences *s = &run->sequences;
-    double started = ls_clock_seconds();
-    ls_sequences_score(run->reference, &run->arena[LS_ROLE_PASS], s, run->o->sampling.temperature,
-                       run->o->train.per_device_train_batch_size, s->ref_logp, NULL);
-    ls_metrics_set(metrics, "time/reference_s", ls_clock_seconds() - started);
-    int64_t bad = ls_first_not_finite(s->ref_logp, s->n_targets);
-    if (bad >= 0)
-        return ls_fail(LEASH_NUMERIC,
-                       "ref_model: its log-probability of a completion of dataset row %lld is not "
-                       "finite; look for such numbers in its file",
-                       (long long)s->line[ls_sequences_of_target(s, bad)]);
+    LS_TRY(ls_run_score_reference(run, s, metrics));
     if (run->plan.objective_options.kl_in != LS_KL_IN_REWARD)
         return LEASH_OK;
     *token_cost =
@@ -77,6 +69,25 @@ static void correct(ls_run *run, ls_metrics *metrics)
     ls_metrics_set(metrics, "sampling/importance_sampling_ratio/max", report.ratio_max);
 }
 
+/* Values of the critic and the rewards of tokens as it is to learn them. */
+static leash_status ask_critic(ls_run *run, ls_reward_batch *batch, double *shaped,
+                               double **token_cost)
+{
+    ls_sequences *s = &run->sequences;
+    if (!run->critic)
+        return LEASH_OK;
+    LS_TRY(ls_run_take_values(run));
+    batch->value = s->old_value;
+    if (!run->o->rl.whiten_rewards)
+        return LEASH_OK;
+    if (!*token_cost)
+        *token_cost =
+            ls_arena_zalloc(&run->arena[LS_ROLE_STEP], (size_t)s->n_targets * sizeof **token_cost);
+    ls_shape_whiten(shaped, *token_cost, s->target_start, s->n_seqs);
+    batch->token_cost = *token_cost;
+    return LEASH_OK;
+}
+
 leash_status ls_run_compute_advantages(ls_run *run, ls_metrics *metrics)
 {
     ls_sequences *s = &run->sequences;
@@ -94,6 +105,7 @@ leash_status ls_run_compute_advantages(ls_run *run, ls_metrics *metrics)
                              .group = s->group,
                              .seq_start = s->target_start,
                              .token_cost = token_cost};
+    LS_TRY(ask_critic(run, &batch, shaped, &token_cost));
     LS_TRY(ls_group_stats_compute(groups, &batch));
     LS_TRY(estimate(run, &batch, groups));
     if (run->plan.filter == LS_FILTER_DROP)
@@ -102,6 +114,8 @@ leash_status ls_run_compute_advantages(ls_run *run, ls_metrics *metrics)
         ls_filter_truncated(s->flags, s->n_seqs);
     ls_advantage_tokens(s->token_advantage, s->advantage, run->plan.advantage,
                         &run->plan.advantage_options, &batch);
+    if (run->critic)
+        ls_gae_returns(s->ret, &run->plan.advantage_options, &batch);
     ls_arena_rewind(step, mark);
     if (ls_correction_is_on(&run->plan.correction_options))
         correct(run, metrics);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "formats/hf_folder.h"
+#include "formats/peft.h"
 #include "formats/safetensors.h"
 #include "train/manifest.h"
 #include "train/rundir.h"
@@ -21,6 +22,9 @@
 #define STATE_DIR "leash_state"
 #define STATE_NAME STATE_DIR "/state.json"
 #define OPTIMIZER_NAME STATE_DIR "/optimizer.safetensors"
+#define REFERENCE_NAME STATE_DIR "/reference.safetensors"
+#define CRITIC_NAME STATE_DIR "/critic.safetensors"
+#define CRITIC_OPTIMIZER_NAME STATE_DIR "/critic_optimizer.safetensors"
 #define STEP_PREFIX "step-"
 #define FINAL_NAME "final"
 #define TEMPORARY_MARK ".tmp."
@@ -140,11 +144,11 @@ typedef char moment_name[MOMENT_NAME];
 static leash_status save_moments(const ls_optimizer *optimizer, const ls_model *model,
                                  const char *path)
 {
-    size_t n = ls_mul_size((size_t)model->n_weights, 2);
+    size_t n = ls_mul_size((size_t)model->n_trained, 2);
     ls_st_source *sources = ls_calloc(n, sizeof *sources);
     moment_name *names = ls_calloc(n, sizeof *names);
     for (size_t i = 0; i < n; i++) {
-        const ls_weight *w = &model->weights[i / 2];
+        const ls_weight *w = &model->trained[i / 2];
         bool is_v = i % 2;
         snprintf(names[i], sizeof names[i], "%c.%s", is_v ? 'v' : 'm', w->name);
         sources[i] = (ls_st_source){.name = names[i],
@@ -158,11 +162,10 @@ static leash_status save_moments(const ls_optimizer *optimizer, const ls_model *
     return status;
 }
 
-static leash_status find_moment(const ls_st_tensor **out, const ls_st_file *file, char kind,
+/* `name` is the weight's, or that of a moment of it. */
+static leash_status find_values(const ls_st_tensor **out, const ls_st_file *file, const char *name,
                                 const ls_weight *w, const char *path)
 {
-    moment_name name;
-    snprintf(name, sizeof name, "%c.%s", kind, w->name);
     *out = ls_st_find(file, name);
     if (!*out)
         return ls_fail(LEASH_FORMAT, "%s: %s is missing; the checkpoint is of another model", path,
@@ -178,16 +181,30 @@ static leash_status find_moment(const ls_st_tensor **out, const ls_st_file *file
     return LEASH_OK;
 }
 
+static leash_status find_moment(const ls_st_tensor **out, const ls_st_file *file, char kind,
+                                const ls_weight *w, const char *path)
+{
+    moment_name name;
+    snprintf(name, sizeof name, "%c.%s", kind, w->name);
+    return find_values(out, file, name, w, path);
+}
+
+static leash_status check_count(const ls_st_file *file, int64_t n, const char *path)
+{
+    if (file->n_tensors == n)
+        return LEASH_OK;
+    return ls_fail(LEASH_FORMAT,
+                   "%s: %lld tensors, expected %lld; the checkpoint is of another model", path,
+                   (long long)file->n_tensors, (long long)n);
+}
+
 /* With to_check alone nothing is changed. */
 static leash_status load_moments(ls_optimizer *optimizer, const ls_model *model,
                                  const ls_st_file *file, const char *path, bool to_check)
 {
-    if (file->n_tensors != 2 * model->n_weights)
-        return ls_fail(LEASH_FORMAT,
-                       "%s: %lld tensors, expected %lld; the checkpoint is of another model", path,
-                       (long long)file->n_tensors, (long long)(2 * model->n_weights));
-    for (int64_t i = 0; i < model->n_weights; i++) {
-        const ls_weight *w = &model->weights[i];
+    LS_TRY(check_count(file, 2 * model->n_trained, path));
+    for (int64_t i = 0; i < model->n_trained; i++) {
+        const ls_weight *w = &model->trained[i];
         const ls_st_tensor *m, *v;
         LS_TRY(find_moment(&m, file, 'm', w, path));
         LS_TRY(find_moment(&v, file, 'v', w, path));
@@ -197,6 +214,85 @@ static leash_status load_moments(ls_optimizer *optimizer, const ls_model *model,
         LS_TRY(ls_st_to_float(optimizer->v + w->offset, v, path));
     }
     return LEASH_OK;
+}
+
+/* --- models beside: a reference that moves, a critic --- */
+
+static leash_status save_model(const ls_model *model, const char *path)
+{
+    ls_st_source *sources = ls_calloc((size_t)model->n_weights, sizeof *sources);
+    for (int64_t i = 0; i < model->n_weights; i++) {
+        const ls_weight *w = &model->weights[i];
+        sources[i] = (ls_st_source){
+            .name = w->name, .data = w->data, .shape = {w->rows, w->cols}, .rank = 2};
+    }
+    leash_status status = ls_st_write(path, sources, model->n_weights);
+    ls_free(sources);
+    return status;
+}
+
+static leash_status load_model(ls_model *model, const ls_st_file *file, const char *path,
+                               bool to_check)
+{
+    LS_TRY(check_count(file, model->n_weights, path));
+    for (int64_t i = 0; i < model->n_weights; i++) {
+        ls_weight *w = &model->weights[i];
+        const ls_st_tensor *values;
+        LS_TRY(find_values(&values, file, w->name, w, path));
+        if (!to_check)
+            LS_TRY(ls_st_to_float(w->data, values, path));
+    }
+    return LEASH_OK;
+}
+
+static leash_status save_beside(const ls_checkpoint_beside *beside, const char *folder)
+{
+    char card[LS_PATH_MAX];
+    if (beside->card)
+        LS_TRY(ls_file_write_synced(ls_path_join(card, folder, "README.md"), beside->card,
+                                    strlen(beside->card)));
+    char path[LS_PATH_MAX];
+    if (beside->reference)
+        LS_TRY(save_model(beside->reference, ls_path_join(path, folder, REFERENCE_NAME)));
+    if (!beside->critic)
+        return LEASH_OK;
+    LS_TRY(save_model(beside->critic, ls_path_join(path, folder, CRITIC_NAME)));
+    return save_moments(beside->critic_optimizer, beside->critic,
+                        ls_path_join(path, folder, CRITIC_OPTIMIZER_NAME));
+}
+
+static leash_status load_model_file(ls_model *model, const char *checkpoint, const char *name,
+                                    bool to_check)
+{
+    char path[LS_PATH_MAX];
+    ls_st_file file;
+    LS_TRY(ls_st_open(&file, ls_path_join(path, checkpoint, name)));
+    leash_status status = load_model(model, &file, path, to_check);
+    ls_st_close(&file);
+    return status;
+}
+
+static leash_status load_moments_file(ls_optimizer *optimizer, const ls_model *model,
+                                      const char *checkpoint, const char *name, bool to_check)
+{
+    char path[LS_PATH_MAX];
+    ls_st_file file;
+    LS_TRY(ls_st_open(&file, ls_path_join(path, checkpoint, name)));
+    leash_status status = load_moments(optimizer, model, &file, path, to_check);
+    ls_st_close(&file);
+    return status;
+}
+
+static leash_status load_beside(const ls_checkpoint_beside *beside, const char *checkpoint,
+                                bool to_check)
+{
+    if (beside->reference)
+        LS_TRY(load_model_file(beside->reference, checkpoint, REFERENCE_NAME, to_check));
+    if (!beside->critic)
+        return LEASH_OK;
+    LS_TRY(load_model_file(beside->critic, checkpoint, CRITIC_NAME, to_check));
+    return load_moments_file(beside->critic_optimizer, beside->critic, checkpoint,
+                             CRITIC_OPTIMIZER_NAME, to_check);
 }
 
 /* --- saving --- */
@@ -214,15 +310,20 @@ static leash_status write_state(const ls_train_state *state, const char *folder)
 
 static leash_status write_folder(const char *folder, const ls_train_state *state,
                                  const ls_model *model, const ls_optimizer *optimizer,
-                                 const ls_tokenizer *tokenizer)
+                                 const ls_checkpoint_beside *beside, const ls_tokenizer *tokenizer,
+                                 const ls_chat_template *chat)
 {
     char path[LS_PATH_MAX];
     LS_TRY(make_empty_folder(folder));
-    LS_TRY(ls_hf_save(model, folder));
+    LS_TRY(model->adapter ? ls_peft_save(model, folder) : ls_hf_save(model, folder));
     LS_TRY(ls_tokenizer_save(tokenizer, folder));
+    if (chat)
+        LS_TRY(ls_chat_template_save(chat, folder));
     LS_TRY(ls_dir_make(ls_path_join(path, folder, STATE_DIR)));
     LS_TRY(write_state(state, folder));
     LS_TRY(save_moments(optimizer, model, ls_path_join(path, folder, OPTIMIZER_NAME)));
+    if (beside)
+        LS_TRY(save_beside(beside, folder));
     LS_TRY(ls_dir_sync(ls_path_join(path, folder, STATE_DIR)));
     LS_TRY(ls_manifest_write(folder));
     return ls_dir_sync(folder);
@@ -255,7 +356,8 @@ static leash_status make_checkpoints_folder(const char *checkpoints)
 
 leash_status ls_checkpoint_save(const char *run_dir, const ls_train_state *state,
                                 const ls_model *model, const ls_optimizer *optimizer,
-                                const ls_tokenizer *tokenizer, int64_t keep)
+                                const ls_checkpoint_beside *beside, const ls_tokenizer *tokenizer,
+                                const ls_chat_template *chat, int64_t keep)
 {
     LS_ASSERT(keep >= 1 && state->step >= 0);
     LS_ASSERT_EQ(state->updates, optimizer->updates);
@@ -268,7 +370,7 @@ leash_status ls_checkpoint_save(const char *run_dir, const ls_train_state *state
     if (status == LEASH_OK)
         status = make_checkpoints_folder(checkpoints);
     if (status == LEASH_OK)
-        status = write_folder(temporary, state, model, optimizer, tokenizer);
+        status = write_folder(temporary, state, model, optimizer, beside, tokenizer, chat);
     if (status == LEASH_OK)
         status = put_folder(temporary, step_path(target, checkpoints, state->step));
     if (status != LEASH_OK)
@@ -340,23 +442,30 @@ static leash_status read_state(ls_train_state *out, const char *checkpoint)
     return status;
 }
 
-leash_status ls_checkpoint_load(const char *checkpoint, ls_train_state *state, ls_model *model,
-                                ls_optimizer *optimizer)
+/* All files are checked before anything is changed. */
+static leash_status load_files(const char *checkpoint, ls_model *model, ls_optimizer *optimizer,
+                               const ls_checkpoint_beside *beside)
 {
-    char path[LS_PATH_MAX];
+    LS_TRY(load_moments_file(optimizer, model, checkpoint, OPTIMIZER_NAME, true));
+    LS_TRY(load_beside(beside, checkpoint, true));
+    LS_TRY(model->adapter ? ls_peft_load_weights(model, checkpoint)
+                          : ls_hf_load_weights(model, checkpoint));
+    LS_TRY(load_moments_file(optimizer, model, checkpoint, OPTIMIZER_NAME, false));
+    return load_beside(beside, checkpoint, false);
+}
+
+leash_status ls_checkpoint_load(const char *checkpoint, ls_train_state *state, ls_model *model,
+                                ls_optimizer *optimizer, const ls_checkpoint_beside *beside)
+{
+    static const ls_checkpoint_beside nothing = {0};
     ls_train_state loaded;
-    ls_st_file file;
+    beside = beside ? beside : &nothing;
     LS_TRY(ls_checkpoint_verify(checkpoint));
     LS_TRY(read_state(&loaded, checkpoint));
-    LS_TRY(ls_st_open(&file, ls_path_join(path, checkpoint, OPTIMIZER_NAME)));
-    leash_status status = load_moments(optimizer, model, &file, path, true);
-    if (status == LEASH_OK)
-        status = ls_hf_load_weights(model, checkpoint);
-    if (status == LEASH_OK)
-        status = load_moments(optimizer, model, &file, path, false);
-    ls_st_close(&file);
-    LS_TRY(status);
+    LS_TRY(load_files(checkpoint, model, optimizer, beside));
     optimizer->updates = loaded.updates;
+    if (beside->critic)
+        beside->critic_optimizer->updates = loaded.updates;
     *state = loaded;
     return LEASH_OK;
 }

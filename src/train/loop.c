@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "eval/completion_json.h"
+#include "train/card.h"
 
 typedef enum fold { FOLD_MEAN, FOLD_SUM, FOLD_MIN, FOLD_MAX } fold;
 
@@ -63,15 +64,15 @@ static bool has_targets(const ls_sequences *s, int64_t first, int64_t end)
 /* All updates of a step over the sequences that were taken. */
 static leash_status run_updates(ls_run *run, ls_metrics *m)
 {
-    ls_sequences *s = &run->sequences;
+    ls_sequences *s = run->trained;
     bool has_rollouts = ls_run_has_rollouts(run->o);
     int64_t passes = has_rollouts ? run->o->rl.num_iterations : 1, rows = 0, hits = 0, targets = 0,
             n_done = 0;
-    int64_t slices = ls_step_slices(run->o);
+    int64_t slices = ls_step_slices(run->o), unit = ls_unit_sequences(&run->plan, s->n_seqs);
     double started = ls_clock_seconds();
     for (int64_t k = 0; k < passes * slices; k++) {
-        int64_t slice = k % slices, first = s->n_seqs * slice / slices,
-                end = s->n_seqs * (slice + 1) / slices;
+        int64_t first = ls_unit_cut(s->n_seqs, unit, k % slices, slices),
+                end = ls_unit_cut(s->n_seqs, unit, k % slices + 1, slices);
         double learning_rate = ls_schedule_at(&run->schedule, run->state.updates);
         if (!has_targets(s, first, end))
             continue;
@@ -82,10 +83,12 @@ static leash_status run_updates(ls_run *run, ls_metrics *m)
             ls_metrics_set(m, "rollout/compared", (double)r.n_compared);
             ls_metrics_set(m, "rollout/mismatched", (double)r.n_mismatched);
         }
+        LS_TRY(ls_run_update_critic(run, first, end, &r, m));
         ls_objective_metrics metrics = ls_objective_finish(&r.sums, &run->plan.objective_options);
         fold_objective(m, &metrics, n_done++);
         report_update(m, &r, learning_rate);
         run->state.updates++;
+        ls_run_move_reference(run);
         rows += r.n_rows;
         hits += r.n_argmax_hits;
         targets += r.sums.n_tokens;
@@ -108,7 +111,7 @@ static void append_completion(ls_run *run, int64_t i)
     const ls_sequences *s = &run->sequences;
     int64_t n = s->start[i + 1] - s->start[i] - s->n_prompt[i];
     ls_completion_json completion = {.step = run->state.step + 1,
-                                     .example = &run->data.rows[s->row[i]],
+                                     .example = s->example[i],
                                      .has_answer = true,
                                      .sample = s->sample[i],
                                      .ids = s->ids + s->start[i] + s->n_prompt[i],
@@ -146,8 +149,13 @@ static leash_status save(ls_run *run)
 {
     run->state.metrics_bytes = run->dir.metrics_bytes;
     run->state.completions_bytes = run->dir.completions_bytes;
-    return ls_checkpoint_save(run->dir.path, &run->state, run->model, &run->optimizer,
-                              run->source.tokenizer, run->o->log.save_total_limit);
+    ls_checkpoint_beside beside = ls_run_beside(run);
+    ls_str_clear(&run->text);
+    ls_run_card(&run->text, run);
+    beside.card = run->text.data;
+    return ls_checkpoint_save(run->dir.path, &run->state, run->model, &run->optimizer, &beside,
+                              run->source.tokenizer, run->source.chat,
+                              run->o->log.save_total_limit);
 }
 
 static leash_status check_idle(ls_run *run, const ls_metrics *m)
@@ -175,13 +183,25 @@ static void adapt_entropy(ls_run *run, double entropy)
     run->state.entropy_coef = ls_entropy_adapt(c, run->state.entropy_coef, entropy);
 }
 
+static leash_status take_step(ls_run *run, ls_metrics *m)
+{
+    switch (ls_run_method(run->o)) {
+    case LS_METHOD_ROWS: return ls_run_take_rows(run, m);
+    case LS_METHOD_ROLLOUTS: return ls_run_take_rollouts(run, m);
+    case LS_METHOD_PAIRS:
+    case LS_METHOD_LABELS:
+    case LS_METHOD_STEPS: break;
+    }
+    return ls_run_take_completions(run, m);
+}
+
 /* One step.  Everything that a step changes is in run->state, the weights and the moments. */
 static leash_status run_step(ls_run *run, ls_metrics *m)
 {
     double started = ls_clock_seconds();
     ls_metrics_clear(m, run->state.step + 1);
     run->plan.objective_options.beta = run->state.beta;
-    LS_TRY(ls_run_has_rollouts(run->o) ? ls_run_take_rollouts(run, m) : ls_run_take_rows(run, m));
+    LS_TRY(take_step(run, m));
     if (run->plan.has_entropy_controller)
         adapt_entropy(run, ls_metrics_get(m, "entropy/rollout"));
     LS_TRY(run_updates(run, m));
@@ -282,6 +302,7 @@ static leash_status open_directory(ls_run *run)
     LS_TRY(ls_rundir_open(&run->dir, log->output_dir, log->resume, log->overwrite));
     run->updater.dump_dir = path;
     LS_TRY(ls_checkpoint_clean(path));
+    LS_TRY(ls_run_precompute_reference(run));
     if (log->resume) {
         char newest[LS_PATH_MAX];
         int64_t n;

@@ -28,7 +28,7 @@ typedef struct { /* one chunk's sum of (after - before)^2 each */
 void ls_optimizer_init(ls_optimizer *optimizer, const ls_model *model, ls_arena *arena,
                        const ls_optimizer_options *options)
 {
-    size_t bytes = ls_mul_size((size_t)model->n_params, sizeof(float));
+    size_t bytes = ls_mul_size((size_t)model->n_trained_params, sizeof(float));
     *optimizer = (ls_optimizer){.m = ls_arena_zalloc(arena, bytes),
                                 .v = ls_arena_zalloc(arena, bytes),
                                 .before = ls_arena_floats(arena, BLOCK_FLOATS),
@@ -94,8 +94,8 @@ static leash_status measure_gradients(double *norm, float *scale, const ls_optim
 {
     ls_device *dev = model->dev;
     double sum = 0;
-    for (int64_t i = 0; i < model->n_weights; i++) {
-        const ls_weight *w = &model->weights[i];
+    for (int64_t i = 0; i < model->n_trained; i++) {
+        const ls_weight *w = &model->trained[i];
         const float *g = model->grads[0] + w->offset;
         int64_t n_bad;
         sum += dev->k->sum_squares(dev, g, w->rows * w->cols, &n_bad);
@@ -140,7 +140,7 @@ static leash_status update_weight(ls_optimizer *optimizer, ls_model *model, cons
     for (int64_t first = 0; first < n; first += BLOCK_FLOATS) {
         int64_t at = w->offset + first, n_bad;
         args->n = n - first < BLOCK_FLOATS ? n - first : BLOCK_FLOATS;
-        args->w = model->data + at;
+        args->w = model->trained_data + at;
         args->g = model->grads[0] + at;
         args->m = optimizer->m + at;
         args->v = optimizer->v + at;
@@ -167,8 +167,8 @@ leash_status ls_optimizer_update(ls_optimizer *optimizer, ls_model *model, doubl
     double change = 0, param = 0;
     LS_TRY(measure_gradients(&report->grad_norm, &scale, optimizer, model));
     ls_adamw_args args = common_args(optimizer, learning_rate, scale);
-    for (int64_t i = 0; i < model->n_weights; i++)
-        LS_TRY(update_weight(optimizer, model, &model->weights[i], &args, &change, &param));
+    for (int64_t i = 0; i < model->n_trained; i++)
+        LS_TRY(update_weight(optimizer, model, &model->trained[i], &args, &change, &param));
     report->change_norm = sqrt(change);
     report->param_norm = sqrt(param);
     optimizer->updates++;

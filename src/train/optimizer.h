@@ -1,4 +1,4 @@
-/* AdamW in PyTorch's order over a model's buffers, with one global norm for clipping.
+/* AdamW in PyTorch's order over what a model trains, with one global norm for clipping.
  *
  *     norm = sqrt(sum g^2) over all gradients, chunks in fixed order
  *     scale = min(1, max_grad_norm / (norm + 1e-6))
@@ -17,7 +17,7 @@ typedef struct ls_optimizer_options {
 } ls_optimizer_options;
 
 typedef struct ls_optimizer {
-    float *m, *v;    /* (n_params) in the run arena                   */
+    float *m, *v;    /* (n_trained_params) in the run arena           */
     float *before;   /* the weights of one block before their update  */
     int64_t updates; /* done so far                                   */
     ls_optimizer_options options;
@@ -25,8 +25,8 @@ typedef struct ls_optimizer {
 
 typedef struct ls_update_report {
     double grad_norm;   /* before clipping                              */
-    double change_norm; /* L2 norm of the change of all weights         */
-    double param_norm;  /* L2 norm of the weights after                 */
+    double change_norm; /* L2 norm of the change of what is trained     */
+    double param_norm;  /* L2 norm of what is trained, after            */
 } ls_update_report;
 
 void ls_optimizer_init(ls_optimizer *optimizer, const ls_model *model, ls_arena *arena,

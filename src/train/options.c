@@ -11,29 +11,38 @@
 
 static const ls_option model_rows[] = {
     ROW(ls_model_options, model, LS_OPT_PATH, "",
-        .help = "Model folder (Hugging Face layout), or a built-in shape with random weights: "
-                "tiny, 1m, 15m, 135m."),
+        .help = "Model folder (Hugging Face layout), GGUF file, hf:OWNER/NAME of the hub, or a "
+                "built-in shape with random weights: tiny, 1m, 15m, 135m."),
     ROW(ls_model_options, tokenizer, LS_OPT_STRING, "",
         .help = "Tokenizer of a built-in shape: byte, char:ALPHABET, or task (the characters of "
                 "the task).",
         .more = "A model folder brings its own tokenizer; the key is then an error."),
     ROW(ls_model_options, ref_model, LS_OPT_PATH, "",
         .help = "Reference policy of the KL term; empty: the model as it was before this run."),
+    ROW(ls_model_options, teacher_model, LS_OPT_PATH, "",
+        .help = "Teacher of distillation; it has the model's tokenizer."),
+    ROW(ls_model_options, value_model, LS_OPT_PATH, "",
+        .help = "What the critic of PPO begins as; empty: the reward model, else the model with a "
+                "new score."),
     ROW(ls_model_options, max_position_embeddings, LS_OPT_INT, "1024", .min = 8, .max = 1 << 20,
         .unit = "tokens", .help = "Longest sequence of a built-in shape.", .is_advanced = true),
 };
 static const ls_option_table model_table = {"Model", "Which model is trained or run.", model_rows,
                                             LS_COUNT(model_rows)};
 
-static const char *const methods[] = {"rows", "rollouts", NULL};
+static const char *const methods[] = {"rows", "pairs", "labels", "rollouts", "steps", NULL};
 static const char *const schedules[] = {"constant", "linear", "cosine", "wsd", NULL};
 
 static const ls_option train_rows[] = {
     ROW(ls_train_options, method, LS_OPT_CHOICE, "rows", .choices = methods,
-        .help = "What is trained on: rows of the dataset, or completions that the policy samples.",
+        .help =
+            "What is trained on: rows of the dataset, pairs of a better and a worse completion, "
+            "completions with a label, completions that the policy samples, or labelled steps.",
         .is_advanced = true),
     ROW(ls_train_options, learning_rate, LS_OPT_FLOAT, "2e-5", .min = 0, .max = 10,
         .help = "Peak learning rate of AdamW; 0 changes nothing."),
+    ROW(ls_train_options, value_learning_rate, LS_OPT_FLOAT, "0", .min = 0, .max = 10,
+        .help = "Peak learning rate of the critic of PPO; 0: that of the policy."),
     ROW(ls_train_options, lr_scheduler_type, LS_OPT_CHOICE, "linear", .choices = schedules,
         .help = "Shape of the learning rate after warm-up."),
     ROW(ls_train_options, lr_floor, LS_OPT_FLOAT, "0", .min = 0, .max = 1,
@@ -48,8 +57,8 @@ static const ls_option train_rows[] = {
         .unit = "epochs", .help = "Passes over the dataset when max_steps is 0."),
     ROW(ls_train_options, per_device_train_batch_size, LS_OPT_INT, "8", .min = 1, .max = 65536,
         .unit = "sequences",
-        .help = "Sequences that go through the model at once; changes memory and speed, no bit of "
-                "the result."),
+        .help = "Sequences (pairs of them in dpo and its kin) that go through the model at once; "
+                "changes memory and speed, no bit of the result."),
     ROW(ls_train_options, gradient_accumulation_steps, LS_OPT_INT, "1", .min = 1, .max = 65536,
         .help = "Micro-batches of an optimiser update; its size is this times "
                 "per_device_train_batch_size."),
@@ -74,6 +83,15 @@ static const ls_option train_rows[] = {
     ROW(ls_train_options, gradient_checkpointing, LS_OPT_BOOL, "false",
         .help = "Keep only the input of each layer and compute it again in the backward; same "
                 "bits, less memory."),
+    ROW(ls_train_options, lmbda, LS_OPT_FLOAT, "0", .min = 0, .max = 1, .unit = "share",
+        .help = "Share of distillation's steps in which the student writes the completions itself; "
+                "0: the dataset's alone.",
+        .more = "TRL's spelling.  0.5 in recipe gkd, 1 is on-policy distillation."),
+    ROW(ls_train_options, teacher_top_k, LS_OPT_INT, "64", .min = 0, .max = 1 << 24,
+        .unit = "tokens",
+        .help = "Most likely tokens of the teacher that the student is compared at, all others "
+                "being one; 0: the whole vocabulary.",
+        .more = "Memory of a step is 16 bytes for each of them and each trained token."),
     ROW(ls_train_options, max_idle_steps, LS_OPT_INT, "50", .min = 0, .max = 1e9, .unit = "steps",
         .help = "Steps in a row without a useful token after which the run stops with code 3; 0: "
                 "never."),
@@ -140,6 +158,7 @@ const char *const ls_run_free_keys[] = {"output_dir",
                                         "logging_steps",
                                         "threads",
                                         "isa",
+                                        "frozen_weights",
                                         "per_device_train_batch_size",
                                         "gradient_accumulation_steps",
                                         "gradient_checkpointing",
@@ -151,6 +170,8 @@ void ls_run_options_bind(ls_config *config, ls_run_options *options)
 {
     memset(options, 0, sizeof *options);
     ls_config_bind(config, &model_table, &options->model);
+    ls_config_bind(config, &ls_adapter_option_table, &options->adapter);
+    ls_config_bind(config, &ls_reference_option_table, &options->reference);
     ls_config_bind(config, &ls_data_option_table, &options->data);
     ls_config_bind(config, &ls_reward_option_table, &options->reward);
     ls_config_bind(config, &train_table, &options->train);
@@ -167,14 +188,54 @@ bool ls_run_has_evaluations(const ls_run_options *options)
     return options->eval.eval_steps > 0 || options->eval.eval_on_start;
 }
 
+ls_method ls_run_method(const ls_run_options *options)
+{
+    int64_t i = 0;
+    while (methods[i] && strcmp(methods[i], options->train.method) != 0)
+        i++;
+    LS_ASSERT(methods[i]);
+    return (ls_method)i;
+}
+
+ls_head_kind ls_run_head(const ls_run_options *options)
+{
+    const ls_objective *objective = ls_objective_find(options->rl.objective);
+    if (objective == &ls_objective_reward)
+        return LS_HEAD_SCORE;
+    return objective == &ls_objective_reward_steps ? LS_HEAD_TOKEN_SCORES : LS_HEAD_TOKENS;
+}
+
 bool ls_run_has_rollouts(const ls_run_options *options)
 {
-    return strcmp(options->train.method, "rollouts") == 0;
+    return ls_run_method(options) == LS_METHOD_ROLLOUTS;
+}
+
+int64_t ls_row_sequences(const ls_run_options *options)
+{
+    switch (ls_run_method(options)) {
+    case LS_METHOD_PAIRS: return 2;
+    case LS_METHOD_ROLLOUTS: return options->rl.num_generations;
+    case LS_METHOD_ROWS:
+    case LS_METHOD_LABELS:
+    case LS_METHOD_STEPS: break;
+    }
+    return 1;
+}
+
+int64_t ls_micro_sequences(const ls_run_options *options)
+{
+    const ls_objective *objective = ls_objective_find(options->rl.objective);
+    int64_t n = options->train.per_device_train_batch_size;
+    if (ls_run_method(options) == LS_METHOD_PAIRS)
+        return 2 * n;
+    return objective && objective->unit == LS_UNIT_PAIR && n < 2 ? 2 : n;
 }
 
 int64_t ls_update_sequences(const ls_run_options *options)
 {
-    return options->train.per_device_train_batch_size * options->train.gradient_accumulation_steps;
+    int64_t members = ls_run_method(options) == LS_METHOD_PAIRS ? 2 : 1;
+    return options->train.per_device_train_batch_size * members *
+           options->train.gradient_accumulation_steps;
 }
 
 int64_t ls_step_sequences(const ls_run_options *options)
@@ -227,27 +288,6 @@ static leash_status check_rollouts(const ls_run_options *o)
     return LEASH_OK;
 }
 
-/* Whether the objective has what it needs from this source, as often as it is used. */
-static leash_status check_method(const ls_run_options *o)
-{
-    ls_rl_plan plan;
-    LS_TRY(ls_rl_resolve(&plan, &o->rl));
-    unsigned sampled = LS_NEED_OLD_LOGP | LS_NEED_REF_LOGP | LS_NEED_ADVANTAGE;
-    if (!ls_run_has_rollouts(o) && (plan.needs & sampled))
-        return ls_fail(LEASH_USAGE,
-                       "method rows trains on given tokens, which have no advantages and no "
-                       "reference: objective must be sft and beta 0, found %s and %g",
-                       o->rl.objective, o->rl.beta);
-    if (ls_run_has_rollouts(o) && !(plan.needs & LS_NEED_OLD_LOGP) &&
-        (plan.needs & LS_NEED_ADVANTAGE) && ls_step_updates(o) > 1)
-        return ls_fail(LEASH_USAGE,
-                       "objective %s has no importance ratio and takes one update a step, found "
-                       "%lld: set num_iterations to 1 and generation_batch_size to 0, or take "
-                       "objective ppo-clip",
-                       o->rl.objective, (long long)ls_step_updates(o));
-    return LEASH_OK;
-}
-
 leash_status ls_run_options_check(const ls_run_options *o)
 {
     const ls_train_options *t = &o->train;
@@ -260,12 +300,14 @@ leash_status ls_run_options_check(const ls_run_options *o)
             o->data.task[0]
                 ? "both dataset and task are given: leave one out"
                 : "no data: give --dataset a JSONL file, or --task a name (leash info lists them)");
-    if ((t->grad_leaves & (t->grad_leaves - 1)) != 0 || t->grad_leaves > ls_update_sequences(o))
+    int64_t most_leaves = t->per_device_train_batch_size * t->gradient_accumulation_steps;
+    if ((t->grad_leaves & (t->grad_leaves - 1)) != 0 || t->grad_leaves > most_leaves)
         return ls_fail(
             LEASH_USAGE,
             "grad_leaves = %lld must be a power of two and at most the %lld sequences of an update",
-            (long long)t->grad_leaves, (long long)ls_update_sequences(o));
-    LS_TRY(check_method(o));
+            (long long)t->grad_leaves, (long long)most_leaves);
+    LS_TRY(ls_adapter_options_check(&o->adapter));
+    LS_TRY(ls_method_check(o));
     if (ls_run_has_rollouts(o) || ls_run_has_evaluations(o)) {
         ls_reward_plan rewards;
         LS_TRY(ls_reward_resolve(&rewards, &o->reward));

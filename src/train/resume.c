@@ -73,10 +73,42 @@ static bool is_complete(const ls_run *run)
            ls_dir_exists(ls_path_join(final, run->dir.path, "final"));
 }
 
+/* One of the models that a run reads and does not train; one hash stands for all of them. */
+static leash_status fail_frozen(const ls_run *run, const char *checkpoint)
+{
+    const ls_model_options *model = &run->o->model;
+    ls_str paths = LS_STR_INIT;
+    bool has_reference = run->reference || run->known_logp;
+    ls_str_append(&paths, model->ref_model[0] ? model->ref_model : model->model);
+    if (run->reward_model)
+        ls_str_appendf(&paths, " or of %s", run->o->reward.reward_model);
+    if (run->teacher)
+        ls_str_appendf(&paths, " or of %s", model->teacher_model);
+    leash_status status = ls_fail(
+        LEASH_DATA,
+        "%s had another %s: the weights of %s have changed since; restore them, or choose a new "
+        "--output_dir",
+        checkpoint,
+        run->reward_model || run->teacher ? "frozen model"
+        : has_reference                   ? "reference model"
+                                          : "model under its adapter",
+        paths.data);
+    ls_str_release(&paths);
+    return status;
+}
+
+ls_checkpoint_beside ls_run_beside(ls_run *run)
+{
+    return (ls_checkpoint_beside){.reference = ls_run_moving_reference(run),
+                                  .critic = run->critic,
+                                  .critic_optimizer = &run->critic_optimizer};
+}
+
 leash_status ls_run_resume(ls_run *run, const char *checkpoint)
 {
     const ls_train_state now = run->state;
-    LS_TRY(ls_checkpoint_load(checkpoint, &run->state, run->model, &run->optimizer));
+    ls_checkpoint_beside beside = ls_run_beside(run);
+    LS_TRY(ls_checkpoint_load(checkpoint, &run->state, run->model, &run->optimizer, &beside));
     if (run->state.config_hash != now.config_hash)
         return fail_settings(run);
     if (run->state.data_hash != now.data_hash)
@@ -86,16 +118,16 @@ leash_status ls_run_resume(ls_run *run, const char *checkpoint)
                        checkpoint, run->data.name, run->held_out.n_rows ? " or " : "",
                        run->held_out.name);
     if (run->state.reference_hash != now.reference_hash)
-        return ls_fail(LEASH_DATA,
-                       "%s had another reference model: the weights of %s have changed since; "
-                       "restore them, or choose a new --output_dir",
-                       checkpoint,
-                       run->o->model.ref_model[0] ? run->o->model.ref_model : run->o->model.model);
+        return fail_frozen(run, checkpoint);
     if (is_complete(run))
         return ls_fail(LEASH_USAGE,
                        "the run in %s is complete (step %lld of %lld): nothing is left to do",
                        run->dir.path, (long long)run->state.step, (long long)run->n_steps);
     ls_model_pack(run->model);
+    if (beside.reference)
+        ls_model_pack(beside.reference);
+    if (beside.critic)
+        ls_model_pack(beside.critic);
     ls_info("resuming %s at step %lld", run->dir.path, (long long)run->state.step);
     return ls_rundir_cut(&run->dir, run->state.metrics_bytes, run->state.completions_bytes);
 }

@@ -29,6 +29,9 @@ typedef enum ls_role {
     LS_ROLE_POLICY,    /* weights, packed weights, gradients */
     LS_ROLE_OPTIMIZER, /* moments                            */
     LS_ROLE_REFERENCE, /* frozen weights                     */
+    LS_ROLE_REWARD,    /* the reward model's                 */
+    LS_ROLE_CRITIC,    /* weights, gradients, moments        */
+    LS_ROLE_TEACHER,   /* frozen weights                     */
     LS_ROLE_CACHE,     /* KV pages and the engine            */
     LS_ROLE_STEP,      /* sequences, streams, rollouts       */
     LS_ROLE_PASS,      /* activations of one micro-batch     */
@@ -43,15 +46,33 @@ typedef struct ls_run {
     bool is_dry;
     ls_device dev;
     ls_arena arena[LS_ROLE_COUNT];
-    ls_model_source source, reference_source;
-    ls_model *model, *reference; /* reference NULL: not needed */
+    ls_model_source source, reference_source, reward_source, critic_source, teacher_source;
+    ls_model *model, *reference; /* reference NULL: not needed, or known_logp says it all */
+    ls_model *reward_model;      /* frozen; NULL: rewards do without */
+    ls_model *critic;            /* NULL: advantages do without      */
+    ls_model *teacher;           /* frozen; NULL: nothing is distilled */
+    ls_optimizer critic_optimizer;
+    ls_rl_plan critic_plan;
+    ls_schedule critic_schedule;
+    ls_updater critic_updater;
+    ls_reference_options reference_moves;
+    /* precompute_ref_log_probs: by row of the dataset, its targets at known_start[row]; else NULL
+     * */
+    int64_t *known_start;
+    float *known_logp;
     ls_optimizer optimizer;
     ls_engine *engine;         /* NULL for rows without evaluations */
     ls_dataset data, held_out; /* held_out: empty without evaluations */
+    ls_arena taken;            /* rows of the step, when they are streamed */
     ls_rl_plan plan;
     ls_reward_plan rewards;
     ls_schedule schedule;
     ls_sequences sequences;
+    /* What objectives make of them, room for as many (ls_run_regroups): KTO's completions under
+     * other prompts, pairs selected out of sampled ones. */
+    ls_sequences regrouped;
+    ls_sequences *trained; /* one of the two: what the step's updates run over */
+    double *scratch;       /* (3, sequences of a step) */
     double *scores; /* (sequences of a step, rewards) of rollouts, before they are combined */
     ls_updater updater;
     ls_rundir dir;
@@ -65,8 +86,8 @@ typedef struct ls_run {
 typedef struct ls_run_cost {
     size_t bytes[LS_ROLE_COUNT]; /* peak of each arena                        */
     /* of a step with sequences of full length */
-    double train_flops, rollout_flops, reference_flops;
-    int64_t n_params, n_steps, step_sequences, step_updates, max_length;
+    double train_flops, rollout_flops, reference_flops, reward_flops, critic_flops, teacher_flops;
+    int64_t n_params, n_trained_params, n_steps, step_sequences, step_updates, max_length;
     size_t data_bytes;
 } ls_run_cost;
 /* Everything up to the first step, except the run directory.  A real build is given its measured
@@ -90,6 +111,9 @@ leash_status ls_run_train(const ls_config *config, const ls_run_options *options
  * LEASH_DATA for other data or another reference. */
 leash_status ls_run_resume(ls_run *run, const char *checkpoint) LEASH_MUST_USE;
 
+/* What its checkpoints hold besides the policy. */
+ls_checkpoint_beside ls_run_beside(ls_run *run);
+
 /* Parts of the measurement: what rollouts and evaluations with completions of full length take from
  * the step's arena. */
 leash_status ls_run_measure_rollouts(ls_run *run) LEASH_MUST_USE;
@@ -98,8 +122,67 @@ leash_status ls_run_measure_evaluation(ls_run *run) LEASH_MUST_USE;
 /* Evaluates the current weights on held-out problems and sets the eval/ rows. */
 leash_status ls_run_evaluate(ls_run *run, ls_metrics *metrics) LEASH_MUST_USE;
 
+/* The reference (train/reference_model.c): makes it after the policy was made; scores the dataset
+ * with it, before a checkpoint is loaded, where the options want that; moves it after an update if
+ * that is due. */
+leash_status ls_run_build_reference(ls_run *run) LEASH_MUST_USE;
+leash_status ls_run_precompute_reference(ls_run *run) LEASH_MUST_USE;
+void ls_run_move_reference(ls_run *run);
+/* The reference if it moves, which a checkpoint then holds; else NULL. */
+ls_model *ls_run_moving_reference(const ls_run *run);
+/* Fills ref_logp of sequences, which are the rows drawn last or any when the model is there.
+ * Errors: LEASH_NUMERIC. */
+leash_status ls_run_score_reference(ls_run *run, ls_sequences *s,
+                                    ls_metrics *metrics) LEASH_MUST_USE;
+/* logp of every target under a model, at the temperature of training.  Errors: LEASH_NUMERIC. */
+leash_status ls_run_score(ls_run *run, ls_model *model, const ls_sequences *s,
+                          float *logp) LEASH_MUST_USE;
+
+/* Opens a model beside the policy, which must have its tokenizer, vocabulary and room for its
+ * sequences. */
+leash_status ls_run_open_named(ls_run *run, ls_model_source *out, const char *key,
+                               const char *path) LEASH_MUST_USE;
+/* The reward model, if rewards name it; what scoring takes besides a pass; and its scores of what
+ * was sampled (one a completion). */
+leash_status ls_run_build_reward_model(ls_run *run) LEASH_MUST_USE;
+void ls_run_measure_reward_model(ls_run *run);
+leash_status ls_run_score_completions(ls_run *run, const ls_rollout *rollout,
+                                      const ls_prompt *prompts, double *score) LEASH_MUST_USE;
+
+/* The critic (train/critic.c), if advantages need one: the model and its moments, then what updates
+ * it; the values before the tokens of run->sequences; one update over them, whose figures go to
+ * those of the policy's. */
+bool ls_run_has_critic(const ls_run *run);
+leash_status ls_run_build_critic(ls_run *run) LEASH_MUST_USE;
+void ls_run_build_critic_updater(ls_run *run);
+leash_status ls_run_take_values(ls_run *run) LEASH_MUST_USE;
+leash_status ls_run_update_critic(ls_run *run, int64_t first, int64_t end, ls_update_result *policy,
+                                  ls_metrics *m) LEASH_MUST_USE;
+
+/* The teacher (train/distill.c), if the objective needs one: the model, room for what it says, and
+ * its most likely tokens at the targets of run->sequences. */
+leash_status ls_run_build_teacher(ls_run *run) LEASH_MUST_USE;
+void ls_run_take_teacher_buffers(ls_run *run);
+leash_status ls_run_ask_teacher(ls_run *run, ls_metrics *metrics) LEASH_MUST_USE;
+/* Whether the student writes the completions of this step; lets it, in place of those of the rows
+ * that were taken; what that takes from the step's arena. */
+bool ls_run_student_writes(const ls_run *run);
+leash_status ls_run_let_student_write(ls_run *run, ls_metrics *metrics) LEASH_MUST_USE;
+leash_status ls_run_measure_student(ls_run *run) LEASH_MUST_USE;
+
 /* Sources: fill run->sequences for the step that begins at run->state. */
 leash_status ls_run_take_rows(ls_run *run, ls_metrics *metrics) LEASH_MUST_USE;
+/* Rows of pairs, of labels: with ref_logp, labels and the baseline. */
+leash_status ls_run_take_completions(ls_run *run, ls_metrics *metrics) LEASH_MUST_USE;
+/* Warns of labels that KTO's weights do not balance. */
+void ls_run_check_labels(const ls_run *run);
+/* Appends a row of the dataset to run->sequences: one sequence, or chosen and rejected. */
+void ls_run_add_example(ls_run *run, const ls_example *example);
+/* Whether this run needs run->regrouped. */
+bool ls_run_regroups(const ls_run *run);
+/* Objectives without advantages: which sampled completions are imitated, or the pairs of best and
+ * worst, which become run->trained. */
+leash_status ls_run_select(ls_run *run, ls_metrics *metrics) LEASH_MUST_USE;
 leash_status ls_run_take_rollouts(ls_run *run, ls_metrics *metrics) LEASH_MUST_USE;
 /* From the rewards of run->sequences to their token_advantage. */
 leash_status ls_run_compute_advantages(ls_run *run, ls_metrics *metrics) LEASH_MUST_USE;

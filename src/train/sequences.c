@@ -14,7 +14,7 @@ void ls_sequences_init(ls_sequences *s, ls_arena *arena, int64_t max_seqs, int64
     s->target_start = ls_arena_alloc(arena, (seqs + 1) * sizeof *s->target_start);
     s->ids = ls_arena_ints(arena, max_tokens);
     s->target_pos = ls_arena_ints(arena, max_tokens);
-    s->row = ls_arena_alloc(arena, seqs * sizeof *s->row);
+    s->example = ls_arena_alloc(arena, seqs * sizeof *s->example);
     s->line = ls_arena_alloc(arena, seqs * sizeof *s->line);
     s->sample = ls_arena_ints(arena, max_seqs);
     s->group = ls_arena_ints(arena, max_seqs);
@@ -22,6 +22,8 @@ void ls_sequences_init(ls_sequences *s, ls_arena *arena, int64_t max_seqs, int64
     s->flags = ls_arena_alloc(arena, seqs);
     s->reward = ls_arena_alloc(arena, seqs * sizeof *s->reward);
     s->advantage = ls_arena_alloc(arena, seqs * sizeof *s->advantage);
+    s->label = ls_arena_alloc(arena, seqs * sizeof *s->label);
+    s->margin = ls_arena_alloc(arena, seqs * sizeof *s->margin);
     float **streams[] = {&s->old_logp,        &s->old_entropy, &s->sampler_logp, &s->ref_logp,
                          &s->token_advantage, &s->anchor,      &s->weight,       &s->logp,
                          &s->entropy,         &s->dlogp,       &s->dentropy};
@@ -32,9 +34,27 @@ void ls_sequences_init(ls_sequences *s, ls_arena *arena, int64_t max_seqs, int64
         ls_sequences_clear(s);
 }
 
+void ls_sequences_take_values(ls_sequences *s, ls_arena *arena)
+{
+    float **streams[] = {&s->value, &s->dvalue, &s->old_value, &s->ret, &s->step_label};
+    for (size_t i = 0; i < LS_COUNT(streams); i++)
+        *streams[i] = ls_arena_floats(arena, s->max_targets);
+}
+
+void ls_sequences_take_ids(ls_sequences *s, ls_arena *arena, int64_t n_ids)
+{
+    int64_t n = s->max_targets * n_ids;
+    s->n_ids = n_ids;
+    s->teacher_ids = ls_arena_ints(arena, n);
+    s->teacher_logp = ls_arena_floats(arena, n);
+    s->ids_logp = ls_arena_floats(arena, n);
+    s->dids = ls_arena_floats(arena, n);
+}
+
 void ls_sequences_clear(ls_sequences *s)
 {
     s->n_seqs = s->n_targets = s->n_groups = 0;
+    s->baseline = 0;
     s->start[0] = s->target_start[0] = 0;
 }
 
@@ -45,10 +65,13 @@ static int64_t add_sequence(ls_sequences *s, int64_t n_ids)
     s->start[i + 1] = s->start[i] + n_ids;
     LS_ASSERT(s->start[i + 1] <= s->max_tokens);
     s->target_start[i + 1] = s->target_start[i];
-    s->row[i] = s->line[i] = 0;
+    s->example[i] = NULL;
+    s->line[i] = 0;
     s->sample[i] = s->group[i] = s->n_prompt[i] = 0;
     s->flags[i] = 0;
     s->reward[i] = s->advantage[i] = 0;
+    s->label[i] = 1;
+    s->margin[i] = 0;
     return i;
 }
 
@@ -65,6 +88,20 @@ int64_t ls_sequences_add(ls_sequences *s, const int32_t *ids, int64_t n_ids, con
     for (int64_t t = 1; t < n_ids; t++)
         if (mask[t])
             add_target(s, i, t);
+    return i;
+}
+
+int64_t ls_sequences_add_scored(ls_sequences *s, const ls_model_config *scorer,
+                                const int32_t *prompt, int64_t n_prompt, const int32_t *ids,
+                                int64_t n_ids)
+{
+    while (scorer->has_pad_token && n_ids > 0 && ids[n_ids - 1] == scorer->pad_token_id)
+        n_ids--;
+    int64_t i = add_sequence(s, n_prompt + n_ids);
+    memcpy(s->ids + s->start[i], prompt, (size_t)n_prompt * sizeof *ids);
+    if (n_ids > 0)
+        memcpy(s->ids + s->start[i] + n_prompt, ids, (size_t)n_ids * sizeof *ids);
+    add_target(s, i, n_prompt + n_ids - 1);
     return i;
 }
 
@@ -100,7 +137,8 @@ leash_streams ls_sequences_streams(const ls_sequences *s, bool with_old, bool wi
 void ls_sequences_pack(ls_packed *out, const ls_sequences *s, int64_t first, int64_t end,
                        ls_arena *arena)
 {
-    int64_t n_seqs = end - first, n_rows = s->start[end] - s->start[first] - n_seqs;
+    int64_t n_seqs = end - first, unread = s->reads_own_row ? 0 : 1,
+            n_rows = s->start[end] - s->start[first] - n_seqs * unread;
     int32_t *ids = ls_arena_ints(arena, n_rows), *pos = ls_arena_ints(arena, n_rows);
     ls_batch_seq *seqs = ls_arena_alloc(arena, (size_t)n_seqs * sizeof *seqs);
     out->target0 = s->target_start[first];
@@ -109,11 +147,11 @@ void ls_sequences_pack(ls_packed *out, const ls_sequences *s, int64_t first, int
     out->targets = ls_arena_ints(arena, out->n_targets);
     int64_t row = 0, target = 0;
     for (int64_t i = first; i < end; i++) {
-        int64_t n = s->start[i + 1] - s->start[i] - 1;
+        int64_t n = s->start[i + 1] - s->start[i] - unread;
         const int32_t *source = s->ids + s->start[i];
         seqs[i - first] = (ls_batch_seq){.row0 = row, .n_rows = n};
         for (int64_t t = s->target_start[i]; t < s->target_start[i + 1]; t++, target++) {
-            out->rows[target] = (int32_t)(row + s->target_pos[t] - 1);
+            out->rows[target] = (int32_t)(row + s->target_pos[t] - unread);
             out->targets[target] = source[s->target_pos[t]];
         }
         for (int64_t t = 0; t < n; t++, row++) {
@@ -144,6 +182,27 @@ void ls_sequences_score(ls_model *model, ls_arena *pass, const ls_sequences *s, 
                            .logp = logp + packed.target0,
                            .entropy = entropy ? entropy + packed.target0 : NULL};
         ls_op_head_score(&tape, &job);
+        ls_arena_rewind(pass, mark);
+    }
+}
+
+void ls_sequences_value(ls_model *model, ls_arena *pass, const ls_sequences *s, int64_t chunk,
+                        float *value)
+{
+    for (int64_t first = 0; first < s->n_seqs; first += chunk) {
+        int64_t end = first + chunk < s->n_seqs ? first + chunk : s->n_seqs;
+        ls_arena_mark mark = ls_arena_get_mark(pass);
+        ls_packed packed;
+        ls_tape tape;
+        ls_sequences_pack(&packed, s, first, end, pass);
+        ls_tape_init(&tape, model->dev, pass, false);
+        ls_value_job job = {.hidden = ls_model_forward(model, &tape, &packed.batch),
+                            .weight = model->score,
+                            .bias = model->score_bias,
+                            .rows = packed.rows,
+                            .n = packed.n_targets,
+                            .value = value + packed.target0};
+        ls_op_value(&tape, &job);
         ls_arena_rewind(pass, mark);
     }
 }

@@ -30,8 +30,9 @@ typedef struct sampled { /* one round: its completions, judged */
     ls_rollout rollout;
     int64_t n_prompts;
     ls_prompt *prompts;
-    int64_t *rows;
+    const ls_example **examples;
     double *reward, *score; /* score (completions, rewards): before they are combined */
+    double *model_score;    /* (completions) of the reward model; NULL: none */
     uint8_t *is_correct;
     int32_t *group;
     ls_group_stats *stats;
@@ -57,9 +58,11 @@ static sampled take_round(ls_run *run, int64_t n_prompts)
     size_t n = (size_t)n_prompts, n_seqs = n * (size_t)run->o->rl.num_generations;
     sampled round = {.n_prompts = n_prompts};
     round.prompts = ls_arena_alloc(step, n * sizeof *round.prompts);
-    round.rows = ls_arena_alloc(step, n * sizeof *round.rows);
+    round.examples = ls_arena_alloc(step, n * sizeof *round.examples);
     round.reward = ls_arena_alloc(step, n_seqs * sizeof *round.reward);
     round.score = ls_arena_alloc(step, n_seqs * (size_t)run->rewards.n * sizeof *round.score);
+    if (run->reward_model)
+        round.model_score = ls_arena_alloc(step, n_seqs * sizeof *round.model_score);
     round.is_correct = ls_arena_alloc(step, n_seqs);
     round.group = ls_arena_alloc(step, n_seqs * sizeof *round.group);
     round.stats = ls_arena_alloc(step, n * sizeof *round.stats);
@@ -85,7 +88,7 @@ static leash_status explain_not_finite(ls_run *run, const sampled *round, leash_
     ls_sequences_clear(s);
     for (int64_t p = 0; p < round->n_prompts; p++)
         s->line[ls_sequences_add_completion(s, round->prompts[p].ids, round->prompts[p].n_ids, NULL,
-                                            0)] = run->data.rows[round->rows[p]].line;
+                                            0)] = round->examples[p]->line;
     leash_status found = ls_update_check_finite(&run->updater, s);
     return found == LEASH_OK ? status : found;
 }
@@ -96,26 +99,25 @@ static leash_status sample_round(ls_run *run, sampled *round, int64_t n_prompts)
     int64_t group_size = run->o->rl.num_generations;
     *round = take_round(run, n_prompts);
     ls_prompt *prompts = round->prompts;
-    int64_t *rows = round->rows;
     for (int64_t i = 0; i < n_prompts; i++, run->state.draws++) {
-        rows[i] = ls_dataset_order(&run->data, run->o->data.shuffle_dataset,
-                                   (uint64_t)run->o->train.seed, run->state.draws);
-        const ls_example *example = &run->data.rows[rows[i]];
+        LS_TRY(ls_dataset_take(&run->data, run->state.draws, &run->taken, &round->examples[i]));
+        const ls_example *example = round->examples[i];
         prompts[i] = (ls_prompt){.ids = example->ids,
                                  .n_ids = example->n_prompt,
                                  .prompt_id = (uint32_t)run->state.draws,
                                  .n_samples = (int32_t)group_size};
     }
     progress p = {run};
-    int32_t eos = ls_tokenizer_eos(run->source.tokenizer);
+    const int32_t *stop_ids;
+    int32_t n_stop_ids = ls_tokenizer_stop_ids(run->source.tokenizer, &stop_ids);
     ls_rollout_request request = {.prompts = prompts,
                                   .n_prompts = n_prompts,
                                   .sampling = run->o->sampling,
                                   .seed = (uint64_t)run->o->train.seed,
                                   .purpose = LS_RNG_SAMPLE,
                                   .step = (uint32_t)run->state.step,
-                                  .stop_ids = &eos,
-                                  .n_stop_ids = eos >= 0,
+                                  .stop_ids = stop_ids,
+                                  .n_stop_ids = n_stop_ids,
                                   .should_stop = run->hooks.should_stop,
                                   .on_progress = report_progress,
                                   .user = &p};
@@ -163,19 +165,24 @@ static leash_status judge_round(ls_run *run, sampled *round, tally *t)
     size_t n = (size_t)round->rollout.n_completions;
     double started = ls_clock_seconds();
     ls_str *text = &run->text;
+    if (run->reward_model)
+        LS_TRY(ls_run_score_completions(run, &round->rollout, round->prompts, round->model_score));
     for (size_t i = 0; i < n; i++) {
         const ls_completion *c = &round->rollout.completions[i];
-        const ls_example *example = &run->data.rows[round->rows[c->prompt]];
+        const ls_example *example = round->examples[c->prompt];
         ls_verdict verdicts[LS_REWARDS_MAX];
         ls_str_clear(text);
         ls_tokenizer_decode(run->source.tokenizer, c->ids, c->n_tokens, false, text);
         ls_reward_columns columns;
         ls_reward_input input = ls_example_reward_input(example, text->data, text->len, &columns);
+        input.model_score = round->model_score ? &round->model_score[i] : NULL;
         round->reward[i] = ls_reward_total(verdicts, &run->rewards, &input, LS_STRICT);
         round->is_correct[i] = verdicts[run->rewards.main].kind == LS_VERDICT_OK;
         if (run->o->rl.overlong_cache > 0)
             round->reward[i] += ls_overlong_penalty(
                 c->n_tokens, run->o->sampling.max_completion_length, run->o->rl.overlong_cache);
+        if (c->finish == LS_FINISH_LENGTH)
+            round->reward[i] -= run->o->rl.missing_eos_penalty;
         round->group[i] = (int32_t)c->prompt;
         count_completion(t, c);
         count_verdicts(t, verdicts, run->rewards.n);
@@ -228,8 +235,8 @@ static int64_t keep_groups(ls_run *run, const sampled *round, bool only_useful)
                     at = s->target_start[i];
             memcpy(s->old_logp + at, c->logp, (size_t)c->n_tokens * sizeof(float));
             memcpy(s->old_entropy + at, c->entropy, (size_t)c->n_tokens * sizeof(float));
-            s->row[i] = round->rows[c->prompt];
-            s->line[i] = run->data.rows[s->row[i]].line;
+            s->example[i] = round->examples[c->prompt];
+            s->line[i] = s->example[i]->line;
             s->sample[i] = c->sample;
             s->group[i] = (int32_t)s->n_groups;
             s->flags[i] = c->finish == LS_FINISH_LENGTH ? LS_SEQ_TRUNCATED : 0;
@@ -313,9 +320,13 @@ leash_status ls_run_take_rollouts(ls_run *run, ls_metrics *metrics)
 {
     tally t = {0};
     ls_sequences_clear(&run->sequences);
+    ls_arena_rewind(&run->taken, 0);
     LS_TRY(fill_step(run, &t));
     run->state.episodes += t.n;
     run->state.tokens += t.generated + t.prefilled;
     report_tally(run, &t, metrics);
-    return run->sequences.n_seqs > 0 ? ls_run_compute_advantages(run, metrics) : LEASH_OK;
+    if (run->sequences.n_seqs == 0)
+        return LEASH_OK;
+    return run->plan.needs & LS_NEED_ADVANTAGE ? ls_run_compute_advantages(run, metrics)
+                                               : ls_run_select(run, metrics);
 }

@@ -5,46 +5,47 @@
  * not fit; sequences inside of a packed row do not see each other. */
 #include "train/run.h"
 
-static const ls_example *draw(ls_run *run, int64_t *row)
+static leash_status draw(ls_run *run, const ls_example **out)
 {
-    *row = ls_dataset_order(&run->data, run->o->data.shuffle_dataset, (uint64_t)run->o->train.seed,
-                            run->state.draws);
-    return &run->data.rows[*row];
+    return ls_dataset_take(&run->data, run->state.draws, &run->taken, out);
 }
 
-static void add_row(ls_run *run, const ls_example *example, int64_t row)
+static void add_row(ls_run *run, const ls_example *example)
 {
-    int64_t i = ls_sequences_add(&run->sequences, example->ids, example->n_tokens, example->mask);
-    run->sequences.row[i] = row;
-    run->sequences.line[i] = example->line;
-    run->sequences.n_prompt[i] = example->n_prompt;
+    ls_run_add_example(run, example);
     run->state.draws++;
 }
 
 /* Fills one packed row. */
-static void take_packed_row(ls_run *run)
+static leash_status take_packed_row(ls_run *run)
 {
-    int64_t left = run->max_length, row;
-    const ls_example *example = draw(run, &row);
+    int64_t left = run->max_length;
+    const ls_example *example;
+    LS_TRY(draw(run, &example));
     do {
-        add_row(run, example, row);
+        add_row(run, example);
         left -= example->n_tokens;
-        example = draw(run, &row);
+        LS_TRY(draw(run, &example));
     } while (example->n_tokens <= left && run->sequences.n_seqs < run->sequences.max_seqs);
+    return LEASH_OK;
 }
 
 leash_status ls_run_take_rows(ls_run *run, ls_metrics *metrics)
 {
     ls_sequences_clear(&run->sequences);
+    ls_arena_rewind(&run->taken, 0);
     for (int64_t i = 0, n = ls_step_sequences(run->o); i < n; i++) {
         if (run->o->data.packing) {
-            take_packed_row(run);
+            LS_TRY(take_packed_row(run));
         } else {
-            int64_t row;
-            const ls_example *example = draw(run, &row);
-            add_row(run, example, row);
+            const ls_example *example;
+            LS_TRY(draw(run, &example));
+            add_row(run, example);
         }
     }
+    if (ls_run_student_writes(run))
+        LS_TRY(ls_run_let_student_write(run, metrics));
+    LS_TRY(ls_run_ask_teacher(run, metrics));
     ls_metrics_set(metrics, "epoch", (double)run->state.draws / (double)run->data.n_rows);
     run->state.tokens += run->sequences.start[run->sequences.n_seqs];
     run->state.episodes += run->sequences.n_seqs;

@@ -11,17 +11,22 @@
 #include "base/str.h"
 
 typedef struct ls_train_state {
-    int64_t step;                             /* steps done                                      */
-    int64_t updates;                          /* optimiser updates done                          */
-    int64_t draws;                            /* dataset rows drawn                              */
-    int64_t tokens;                           /* tokens trained or generated so far (num_tokens) */
-    int64_t episodes;                         /* completions so far                              */
-    int64_t idle_steps;                       /* steps in a row that learnt nothing              */
-    double beta;                              /* KL coefficient of an adaptive controller        */
-    double entropy_coef;                      /* of an adaptive entropy bonus                    */
+    int64_t step;        /* steps done                                      */
+    int64_t updates;     /* optimiser updates done                          */
+    int64_t draws;       /* dataset rows drawn                              */
+    int64_t tokens;      /* tokens trained or generated so far (num_tokens) */
+    int64_t episodes;    /* completions so far                              */
+    int64_t idle_steps;  /* steps in a row that learnt nothing              */
+    double beta;         /* KL coefficient of an adaptive controller        */
+    double entropy_coef; /* of an adaptive entropy bonus                    */
+    /* ls_running of the rewards that bco has seen */
+    double reward_n, reward_mean, reward_squares;
+    /* ls_beta_dpo: steps, and its running moments */
+    int64_t gap_n;
+    double gap_mean, gap_std;
     uint64_t config_hash;                     /* of the values that decide results               */
     uint64_t data_hash;                       /* of the dataset                                  */
-    uint64_t reference_hash;                  /* weights of the reference model, 0: none         */
+    uint64_t reference_hash;                  /* weights under an adapter, of the reference       */
     int64_t metrics_bytes, completions_bytes; /* lengths of the run's line files                 */
 } ls_train_state;
 

@@ -269,7 +269,7 @@ static void generate_completes_one_prompt_and_greedy_repeats_itself(void **state
     json_decref(rows);
     ls_free(text);
     assert_error(run_program("generate --model base"), 2,
-                 "nothing to complete: give --prompt TEXT, --dataset a JSONL file with prompts, or "
+                 "nothing to complete: give --prompt TEXT, --dataset a file with prompts, or "
                  "--task a name");
 }
 

@@ -39,7 +39,9 @@ static void check_plan(const char *recipe, const char *pairs)
     assert_ok(ls_run_measure(&cost, settings->config, &settings->options));
     assert_ok(ls_run_train(settings->config, &settings->options, &hooks));
     for (int role = 0; role < LS_ROLE_COUNT; role++) {
-        bool is_packed = role == LS_ROLE_POLICY || role == LS_ROLE_REFERENCE;
+        bool is_packed = role == LS_ROLE_POLICY || role == LS_ROLE_REFERENCE ||
+                         role == LS_ROLE_REWARD || role == LS_ROLE_CRITIC ||
+                         role == LS_ROLE_TEACHER;
         if (cost.bytes[role] < peaks[role] ||
             cost.bytes[role] > peaks[role] + (is_packed ? peaks[role] / 50 : 0))
             fail_msg("%s, %s: the plan says %zu bytes for %s, the run took %zu", recipe, pairs,
@@ -70,6 +72,46 @@ static void write_rows(void)
          "num_generations 4 "                                                                  \
          "max_completion_length 6 reward number "
 
+/* An adapter on base/, whose tokenizer has no characters but those of sums. */
+#define LORA                                                                                   \
+    ROWS "model base max_steps 8 per_device_train_batch_size 2 gradient_accumulation_steps 4 " \
+         "use_peft true num_generations 4 max_completion_length 1 reward number "
+
+/* The same model without one: the reward model and the teacher have its tokenizer. */
+#define LORA_FREE                                                                              \
+    ROWS "model base max_steps 8 per_device_train_batch_size 2 gradient_accumulation_steps 4 " \
+         "num_generations 1 max_completion_length 1 reward number learning_rate 1e-3 "
+
+/* Texts of one length without a common start, which would be a prompt: every token is trained. */
+static void write_even_pairs(void)
+{
+    ls_str text = LS_STR_INIT;
+    for (int i = 0; i < 32; i++)
+        ls_str_appendf(&text, "{\"chosen\": \"%02d+1=%02d\", \"rejected\": \"+%d=%02d11\"}\n",
+                       10 + i, 11 + i, i % 10, 40 - i);
+    run_write("even.jsonl", text.data);
+    ls_str_release(&text);
+}
+
+#define PAIRS                                                                                 \
+    "model base dataset even.jsonl max_length 64 max_steps 3 overwrite true output_dir plan " \
+    "per_device_train_batch_size 2 gradient_accumulation_steps 2 "
+
+static void the_plan_of_pairs_and_labels_is_what_arenas_take(void **state)
+{
+    (void)state;
+    write_even_pairs();
+    check_plan("dpo", PAIRS);
+    check_plan("dpo", PAIRS "precompute_ref_log_probs true gradient_checkpointing true");
+    check_plan("tr-dpo", PAIRS "ref_model_sync_steps 2");
+    check_plan("simpo", PAIRS "grad_leaves 4");
+    check_plan("dpo", PAIRS "use_peft true");
+    check_plan("kto", PAIRS);
+    check_plan("bco", PAIRS);
+    check_plan("reward", PAIRS);
+    check_plan("reward", PAIRS "gradient_checkpointing true grad_leaves 2");
+}
+
 static void the_plan_is_what_arenas_take(void **state)
 {
     (void)state;
@@ -83,6 +125,17 @@ static void the_plan_is_what_arenas_take(void **state)
     check_plan("grpo", GRPO "gradient_checkpointing true rollout_slots 3 prefill_chunk 5");
     check_plan("grpo", GRPO "beta 0 entropy_coef 0.1 generation_batch_size 16 num_iterations 2");
     check_plan("grpo", GRPO "model 1m");
+    check_plan("grpo", LORA);
+    copy_folder("plan/final", "lora");
+    check_plan("grpo", LORA "gradient_checkpointing true adapter lora");
+    check_plan("ppo", LORA_FREE);
+    check_plan("ppo", LORA_FREE "reward_model rm reward number,model generation_batch_size 16 "
+                                "gradient_checkpointing true");
+    run_write("sums.jsonl", "{\"text\": \"10+1=11\"}\n{\"text\": \"12+3=15\"}\n");
+    check_plan("distill", SFT "model base teacher_model teacher teacher_top_k 5 "
+                              "dataset sums.jsonl ");
+    check_plan("distill", SFT "model base teacher_model teacher teacher_top_k 0 "
+                              "dataset sums.jsonl gradient_checkpointing true ");
 }
 
 static void the_plan_holds_for_every_kernel_table(void **state)
@@ -114,6 +167,17 @@ static void nothing_is_allocated_after_the_first_step(void **state)
     check_events("sft --per_device_train_batch_size 8 " SMALL_SFT);
     check_events("sft --packing --per_device_train_batch_size 2 " SMALL_SFT);
     check_events("grpo --per_device_train_batch_size 8 " SMALL_RL);
+    check_events("dpo --recipe tr-dpo --ref_model_sync_steps 2 " SMALL_PAIRS);
+    check_events("dpo --precompute_ref_log_probs " SMALL_PAIRS);
+    check_events("kto " SMALL_PAIRS);
+    check_events("grpo --recipe online-dpo --per_device_train_batch_size 8 " SMALL_RL);
+    check_events("reward " SMALL_PAIRS);
+    check_events("prm " SMALL_STEPS);
+    check_events("grpo --reward_model rm --per_device_train_batch_size 8 " SMALL_RL);
+    check_events("distill --teacher_model teacher " SMALL_SFT);
+    check_events("distill --recipe gkd --teacher_model teacher --lmbda 1 " SMALL_SFT);
+    check_events("grpo --recipe raft --per_device_train_batch_size 8 " SMALL_RL);
+    check_events("grpo --use_peft --per_device_train_batch_size 8 " SMALL_RL);
     check_events("grpo --recipe dapo --per_device_train_batch_size 4 --gradient_accumulation_steps "
                  "2 --gradient_checkpointing " SMALL_RL);
 }
@@ -158,6 +222,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_plan_is_what_arenas_take),
+        cmocka_unit_test(the_plan_of_pairs_and_labels_is_what_arenas_take),
         cmocka_unit_test(the_plan_holds_for_every_kernel_table),
         cmocka_unit_test(nothing_is_allocated_after_the_first_step),
         cmocka_unit_test(the_process_stays_near_the_plans_total),

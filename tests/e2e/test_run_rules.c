@@ -8,23 +8,6 @@
 /* Samples of which about one in twenty is right. */
 #define SAMPLES "--eval_num_rows 16 --eval_samples 4 --eval_temperature 1 "
 
-typedef struct refused {
-    const char *arguments;
-    int code;
-    const char *text;
-} refused;
-
-/* Each is refused with its text, and no run directory appears. */
-static void check_refused(const refused *cases, size_t n)
-{
-    assert_ok(ls_dir_remove("out"));
-    for (size_t i = 0; i < n; i++) {
-        assert_error(run_program("%s", cases[i].arguments), cases[i].code, cases[i].text);
-        if (ls_dir_exists("out"))
-            fail_msg("a refused run made its directory: %s", cases[i].arguments);
-    }
-}
-
 /* --- settings that are refused --- */
 
 static void a_method_is_given_only_what_it_can_use(void **state)
@@ -105,7 +88,7 @@ static void a_reference_must_fit_the_policy(void **state)
     static const refused cases[] = {
         {GRPO "--ref_model tiny --max_position_embeddings 8", 2,
          "ref_model: its context is 8 tokens, sequences have up to 12: lower "
-         "max_completion_length, or take another reference"},
+         "max_completion_length or max_length, or take another model"},
         /* without a task a built-in shape reads bytes */
         {"grpo --model base --ref_model tiny --reward number --dataset sums.jsonl "
          "--max_completion_length 8 --output_dir out",
@@ -113,7 +96,8 @@ static void a_reference_must_fit_the_policy(void **state)
          "ref_model: its tokenizer is not the policy's: both must give the same ids to the same "
          "text"},
         {GRPO "--ref_model nowhere", 2,
-         "--ref_model: 'nowhere' is neither a folder nor a built-in shape (tiny, 1m, 15m, 135m)"},
+         "--ref_model: 'nowhere' is neither a folder nor a GGUF file nor a built-in shape (tiny, "
+         "1m, 15m, 135m)"},
     };
     check_refused(cases, LS_COUNT(cases));
     run_ok(GRPO "--ref_model tiny --max_position_embeddings 12");

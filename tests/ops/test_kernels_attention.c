@@ -8,7 +8,7 @@
  * where nothing was stored. */
 typedef struct world {
     int64_t n_seqs, H, G, D, N, window;
-    float scale;
+    float scale, softcap;
     float *q, *k, *v, *dout;
     float *o, *lse, *dq, *dk, *dv; /* of the reference; gradients start from `start` */
     float *start;
@@ -81,7 +81,8 @@ static ls_attention_args forward_args(const world *w)
                                .G = w->G,
                                .D = w->D,
                                .window = w->window,
-                               .scale = w->scale};
+                               .scale = w->scale,
+                               .softcap = w->softcap};
 }
 
 static ls_attention_bwd_args backward_args(const world *w)
@@ -101,7 +102,8 @@ static ls_attention_bwd_args backward_args(const world *w)
                                    .G = w->G,
                                    .D = w->D,
                                    .window = w->window,
-                                   .scale = w->scale};
+                                   .scale = w->scale,
+                                   .softcap = w->softcap};
 }
 
 static void run_reference(const world *w)
@@ -131,6 +133,8 @@ static double attend_in_double(double *o, const world *w, int64_t s, int64_t i, 
             scores[j] += (double)w->q[((row0 + i) * w->H + h) * D + d] *
                          w->k[((row0 + j) * w->G + g) * D + d];
         scores[j] *= w->scale;
+        if (w->softcap > 0)
+            scores[j] = w->softcap * tanh(scores[j] / w->softcap);
         max = fmax(max, scores[j]);
     }
     for (int64_t j = first; j <= i; j++)
@@ -323,6 +327,33 @@ static void a_row_has_the_same_bits_in_prefill_chunks_and_decoding(void **state)
     }
 }
 
+static void soft_caps_keep_the_reference_bits(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        int64_t G = between(1, 3), lengths[3] = {between(1, 60), between(0, 90), between(1, 20)};
+        world w = make_world(3, lengths, G * between(1, 4), G, between(1, 40),
+                             between(0, 1) * between(1, 80));
+        w.softcap = uniform(0.5f, 4);
+        run_reference(&w);
+        for_each_device(check_world, &w);
+        for_each_device(check_pieces, &w);
+        free_world(&w);
+    }
+}
+
+static void gradients_of_capped_scores_agree_with_finite_differences(void **state)
+{
+    (void)state;
+    world w = make_world(2, (const int64_t[]){18, 3}, 4, 2, 8, 0);
+    w.softcap = 1.25f;
+    run_reference(&w);
+    check_differences(&w, w.q, w.dq, w.N * w.H * w.D);
+    check_differences(&w, w.k, w.dk, w.N * w.G * w.D);
+    check_differences(&w, w.v, w.dv, w.N * w.G * w.D);
+    free_world(&w);
+}
+
 static void lse_may_be_left_out(void **state)
 {
     (void)state;
@@ -353,6 +384,8 @@ int main(void)
         cmocka_unit_test(windows_keep_the_reference_bits),
         cmocka_unit_test(random_shapes_keep_the_reference_bits),
         cmocka_unit_test(a_row_has_the_same_bits_in_prefill_chunks_and_decoding),
+        cmocka_unit_test(soft_caps_keep_the_reference_bits),
+        cmocka_unit_test(gradients_of_capped_scores_agree_with_finite_differences),
         cmocka_unit_test(lse_may_be_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

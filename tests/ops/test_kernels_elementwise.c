@@ -112,7 +112,7 @@ static void check_norm(ls_device *dev, void *context)
     ls_free(f.y), ls_free(f.rstd), ls_free(row), ls_free(dx), ls_free(dw);
 }
 
-static void compare_norm(int64_t N, int64_t C)
+static void compare_norm(int64_t N, int64_t C, bool adds_one)
 {
     ls_device ref = ref_device();
     int64_t n = N * C;
@@ -121,8 +121,8 @@ static void compare_norm(int64_t N, int64_t C)
     float *dy = random_floats(n, -1, 1), *dx = random_floats(n, -1, 1),
           *dw = random_floats(C, -1, 1);
     norm_case t = {.dx = dx, .dw = dw};
-    t.forward =
-        (ls_rmsnorm_args){.y = y, .rstd = rstd, .x = x, .w = w, .N = N, .C = C, .eps = 1e-5f};
+    t.forward = (ls_rmsnorm_args){
+        .y = y, .rstd = rstd, .x = x, .w = w, .N = N, .C = C, .eps = 1e-5f, .adds_one = adds_one};
     ref.k->rmsnorm(&ref, &t.forward);
     t.backward = (ls_rmsnorm_bwd_args){.dx = clone(dx, n),
                                        .dw = clone(dw, C),
@@ -131,7 +131,8 @@ static void compare_norm(int64_t N, int64_t C)
                                        .w = w,
                                        .rstd = rstd,
                                        .N = N,
-                                       .C = C};
+                                       .C = C,
+                                       .adds_one = adds_one};
     ref.k->rmsnorm_bwd(&ref, &t.backward);
     for_each_device(check_norm, &t);
     ls_free(x), ls_free(w), ls_free(y), ls_free(rstd), ls_free(dy), ls_free(dx), ls_free(dw);
@@ -144,10 +145,10 @@ static void every_table_norms_with_the_reference_bits(void **state)
     (void)state;
     const int64_t widths[] = {1, 5, 15, 16, 17, 33, 128, 130, 576};
     for (size_t i = 0; i < LS_COUNT(widths); i++)
-        compare_norm(3, widths[i]);
-    compare_norm(0, 8);
-    compare_norm(101, 200); /* enough work for all threads */
-    compare_norm(500, 37);
+        compare_norm(3, widths[i], i % 2 == 1);
+    compare_norm(0, 8, false);
+    compare_norm(101, 200, false); /* enough work for all threads */
+    compare_norm(500, 37, true);
 }
 
 /* --- rope --- */
@@ -398,6 +399,63 @@ static void check_moves(ls_device *dev, void *context)
     }
 }
 
+typedef struct rows_case {
+    int64_t N, C;
+} rows_case;
+
+/* Rows with something between them: columns copied out of wider rows and added into them. */
+static void check_rows(ls_device *dev, void *context)
+{
+    const rows_case *t = context;
+    int64_t n = t->N * t->C, wide = t->C + 5;
+    float *x = random_floats(n, -1, 1), *b = random_floats(t->C, -1, 1), *y = clone(x, n),
+          *expected = clone(x, n), *db = clone(b, t->C), *sum = clone(b, t->C),
+          *rows = random_floats(t->N * wide, -1, 1), *added = clone(rows, t->N * wide);
+    for (int64_t i = 0; i < n; i++) {
+        expected[i] = x[i] + b[i % t->C];
+        sum[i % t->C] = sum[i % t->C] + x[i];
+        float *to = &added[i / t->C * wide + 3 + i % t->C];
+        *to = *to + x[i];
+    }
+    dev->k->add_row(dev, &(ls_add_row_args){.y = y, .b = b, .N = t->N, .C = t->C});
+    assert_same_bits(y, expected, n);
+    dev->k->add_row_bwd(dev, &(ls_add_row_bwd_args){.db = db, .dy = x, .N = t->N, .C = t->C});
+    assert_same_bits(db, sum, t->C);
+    ls_copy_columns_args columns = {
+        .y = rows + 3, .x = x, .N = t->N, .C = t->C, .ldy = wide, .ldx = t->C, .accumulate = true};
+    dev->k->copy_columns(dev, &columns);
+    assert_same_bits(rows, added, t->N * wide);
+    columns = (ls_copy_columns_args){
+        .y = y, .x = rows + 3, .N = t->N, .C = t->C, .ldy = t->C, .ldx = wide};
+    dev->k->copy_columns(dev, &columns);
+    for (int64_t i = 0; i < n; i++)
+        assert_true(y[i] == added[i / t->C * wide + 3 + i % t->C]);
+    assert_guard(y, n);
+    dev->k->scale(dev, &(ls_scale_args){.y = y, .x = x, .n = n, .s = 0.3f});
+    for (int64_t i = 0; i < n; i++)
+        expected[i] = x[i] * 0.3f;
+    assert_same_bits(y, expected, n);
+    dev->k->scale(dev, &(ls_scale_args){.y = y, .x = x, .n = n, .s = -7, .accumulate = true});
+    for (int64_t i = 0; i < n; i++)
+        expected[i] = expected[i] + x[i] * -7.0f;
+    assert_same_bits(y, expected, n);
+    ls_free(x), ls_free(b), ls_free(y), ls_free(expected), ls_free(db), ls_free(sum), ls_free(rows),
+        ls_free(added);
+}
+
+static void every_table_moves_and_scales_rows_alike(void **state)
+{
+    (void)state;
+    const rows_case cases[] = {{0, 3}, {1, 1}, {7, 15}, {3, 16}, {5, 33}, {700, 41}};
+    ls_device ref = ref_device();
+    for (size_t i = 0; i < LS_COUNT(cases); i++) {
+        rows_case t = cases[i];
+        check_rows(&ref, &t);
+        for_each_device(check_rows, &t);
+    }
+    ls_device_release(&ref);
+}
+
 static void add_copy_and_zero_do_just_that(void **state)
 {
     (void)state;
@@ -418,6 +476,7 @@ int main(void)
         cmocka_unit_test(swiglu_gradients_agree_with_finite_differences),
         cmocka_unit_test(every_table_gates_with_the_reference_bits),
         cmocka_unit_test(every_table_embeds_with_the_reference_bits),
+        cmocka_unit_test(every_table_moves_and_scales_rows_alike),
         cmocka_unit_test(add_copy_and_zero_do_just_that),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,7 +83,13 @@ static void check_gemm(ls_device *dev, void *context)
         args.ldb = 0;
         dev->k->gemm(dev, &args);
         assert_same_bits(args.c, t->expected, t->c_floats);
-        ls_free(packed);
+        int64_t begin = between(0, args.N), end = between(begin, args.N),
+                n = (end - begin) * args.K;
+        float *rows = guarded(n);
+        dev->k->unpack(dev, rows, packed, args.N, args.K, begin, end);
+        assert_guard(rows, n);
+        assert_same_bits(rows, t->w + begin * args.K, n);
+        ls_free(rows), ls_free(packed);
     }
     ls_free(args.c);
 }

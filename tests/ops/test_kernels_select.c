@@ -94,9 +94,9 @@ static void run_calls(ls_device *dev, bool is_real)
                                       .ldc = WIDTH,
                                       .b_packed = true,
                                       .accumulate = true});
-    dev->k->rmsnorm(dev, &(ls_rmsnorm_args){x[2], x[3], x[0], x[1], ROWS, WIDTH, 1e-5f});
-    dev->k->rmsnorm_bwd(dev,
-                        &(ls_rmsnorm_bwd_args){x[2], x[4], x[0], x[1], x[5], x[3], ROWS, WIDTH});
+    dev->k->rmsnorm(dev, &(ls_rmsnorm_args){x[2], x[3], x[0], x[1], ROWS, WIDTH, 1e-5f, false});
+    dev->k->rmsnorm_bwd(
+        dev, &(ls_rmsnorm_bwd_args){x[2], x[4], x[0], x[1], x[5], x[3], ROWS, WIDTH, false});
     dev->k->rope(dev, &(ls_rope_args){x[2], x[0], x[1], ids, ROWS, HEADS, HEAD, HEAD, false});
     dev->k->swiglu(dev, &(ls_swiglu_args){x[2], x[0], x[1], ROWS * WIDTH});
     dev->k->swiglu_bwd(dev, &(ls_swiglu_bwd_args){x[2], x[3], x[0], x[1], x[4], ROWS * WIDTH});
@@ -104,11 +104,11 @@ static void run_calls(ls_device *dev, bool is_real)
     dev->k->embed(dev, &(ls_embed_args){x[2], x[0], ids, ROWS, WIDTH, 1});
     dev->k->embed_bwd(dev, &(ls_embed_bwd_args){x[2], x[0], ids, ROWS, WIDTH, 1});
     dev->k->kv_store(dev, &(ls_kv_store_args){x[0], x[1], &seq, 1, GROUPS, HEAD});
-    dev->k->attention(dev,
-                      &(ls_attention_args){x[2], x[3], x[0], &seq, 1, HEADS, GROUPS, HEAD, 4, 1});
+    dev->k->attention(
+        dev, &(ls_attention_args){x[2], x[3], x[0], &seq, 1, HEADS, GROUPS, HEAD, 4, 1, 0});
     dev->k->attention_bwd(dev,
                           &(ls_attention_bwd_args){x[2], x[3], x[4], x[0], x[1], x[5], x[6], x[0],
-                                                   x[1], &seq, 1, HEADS, GROUPS, HEAD, 4, 1});
+                                                   x[1], &seq, 1, HEADS, GROUPS, HEAD, 4, 1, 0});
     dev->k->softmax_stats(dev, &(ls_softmax_stats_args){x[2], x[3], x[4], ROWS, WIDTH, 1});
     dev->k->softmax_bwd(
         dev, &(ls_softmax_bwd_args){x[2], x[3], x[4], ids, x[0], x[5], ROWS, WIDTH, 1, 1});

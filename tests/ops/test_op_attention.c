@@ -8,6 +8,7 @@ typedef struct {
     int64_t H, G, D, window, n_seqs;
     int64_t lengths[4];
     bool is_rotated;
+    float softcap; /* 0: none */
 } shape;
 
 typedef struct {
@@ -42,7 +43,10 @@ static void attend(problem *p, int64_t row0, int64_t pos, int64_t h)
         double score = 0.0;
         for (int64_t d = 0; d < D; d++)
             score += q[d] * k[d];
-        weight[j] = exp(0.6 * score);
+        score *= 0.6;
+        if (p->s->softcap > 0)
+            score = (double)p->s->softcap * tanh(score / (double)p->s->softcap);
+        weight[j] = exp(score);
         total += weight[j];
     }
     for (int64_t d = 0; d < D; d++)
@@ -117,6 +121,7 @@ static void check_shape(const shape *s)
                                   .D = s->D,
                                   .window = s->window,
                                   .scale = 0.6f,
+                                  .softcap = s->softcap,
                                   .rope = s->is_rotated ? &rope : NULL};
     const ls_kernels *tables[3];
     int n_tables = ls_kernels_available(tables);
@@ -140,10 +145,11 @@ static void gradients_equal_central_differences(void **state)
 {
     (void)state;
     static const shape shapes[] = {
-        {1, 1, 1, 0, 1, {1}, false},           {1, 1, 2, 0, 1, {7}, true},
-        {2, 1, 6, 0, 3, {1, 5, 3}, true},      {3, 3, 2, 0, 2, {17, 2}, true},
-        {4, 2, 4, 0, 4, {1, 16, 7, 20}, true}, {2, 2, 3, 0, 2, {4, 18}, false},
-        {4, 1, 2, 5, 2, {19, 6}, true},
+        {1, 1, 1, 0, 1, {1}, false, 0},           {1, 1, 2, 0, 1, {7}, true, 0},
+        {2, 1, 6, 0, 3, {1, 5, 3}, true, 0},      {3, 3, 2, 0, 2, {17, 2}, true, 0},
+        {4, 2, 4, 0, 4, {1, 16, 7, 20}, true, 0}, {2, 2, 3, 0, 2, {4, 18}, false, 0},
+        {4, 1, 2, 5, 2, {19, 6}, true, 0},        {2, 1, 4, 0, 2, {21, 3}, true, 1.5f},
+        {4, 1, 2, 5, 2, {19, 6}, false, 0.5f},
     };
     for (size_t i = 0; i < LS_COUNT(shapes); i++)
         check_shape(&shapes[i]);
@@ -154,7 +160,7 @@ static void gradients_equal_central_differences(void **state)
 static void cached_pages_give_the_bits_of_one_call(void **state)
 {
     (void)state;
-    const shape s = {4, 2, 4, 0, 1, {35}, false};
+    const shape s = {4, 2, 4, 0, 1, {35}, false, 0};
     static float q[MOST], k[MOST], v[MOST], blocks[3][2 * 2 * 2 * 4 * LS_KV_PAGE];
     fill_normal(q, 35 * 16, 1, 1.0f);
     fill_normal(k, 35 * 8, 2, 1.0f);

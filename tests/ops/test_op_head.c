@@ -9,7 +9,7 @@ typedef struct {
     double logp[ROWS], entropy[ROWS], dlogp[ROWS], dentropy[ROWS];
     int32_t rows[ROWS], targets[ROWS];
     int64_t n, C, V;
-    double temperature;
+    double temperature, softcap; /* softcap 0: none */
 } problem;
 
 static double loss(void *context)
@@ -22,6 +22,8 @@ static double loss(void *context)
             z[v] = 0.0;
             for (int64_t c = 0; c < p->C; c++)
                 z[v] += p->hidden[p->rows[i] * p->C + c] * p->w[v * p->C + c];
+            if (p->softcap > 0.0)
+                z[v] = p->softcap * tanh(z[v] / p->softcap);
             z[v] /= p->temperature;
             total += exp(z[v]);
             mean += exp(z[v]) * z[v];
@@ -64,7 +66,7 @@ static void open_case(head_case *h, const ls_kernels *k, int n_threads, int64_t 
     fill_normal(h->dentropy, n, 4, 1.0f);
 }
 
-static void check_shape(int64_t n, int64_t C, int64_t V)
+static void check_shape(int64_t n, int64_t C, int64_t V, float softcap)
 {
     static problem p;
     static head_case h;
@@ -76,8 +78,9 @@ static void check_shape(int64_t n, int64_t C, int64_t V)
     int n_tables = ls_kernels_available(tables);
     for (int t = 0; t < n_tables; t++) {
         open_case(&h, tables[t], 1, n, C, V, hidden, w);
+        h.w.softcap = softcap;
         if (t == 0) {
-            p.n = n, p.C = C, p.V = V, p.temperature = (double)0.7f;
+            p.n = n, p.C = C, p.V = V, p.temperature = (double)0.7f, p.softcap = (double)softcap;
             to_double(p.hidden, hidden, 2 * n * C);
             to_double(p.w, w, V * C);
             to_double(p.dlogp, h.dlogp, n);
@@ -104,12 +107,19 @@ static void check_shape(int64_t n, int64_t C, int64_t V)
 static void scores_and_gradients_equal_the_formula(void **state)
 {
     (void)state;
-    check_shape(1, 3, 2);
-    check_shape(1, 1, 1);
-    check_shape(2, 17, 33);
-    check_shape(7, 3, 17);
-    check_shape(5, 17, 40);
-    check_shape(7, 16, 32);
+    check_shape(1, 3, 2, 0.0f);
+    check_shape(1, 1, 1, 0.0f);
+    check_shape(2, 17, 33, 0.0f);
+    check_shape(7, 3, 17, 0.0f);
+    check_shape(5, 17, 40, 0.0f);
+    check_shape(7, 16, 32, 0.0f);
+}
+
+static void a_soft_cap_bends_logits_and_their_gradients(void **state)
+{
+    (void)state;
+    check_shape(2, 17, 33, 1.5f);
+    check_shape(7, 3, 17, 0.5f);
 }
 
 typedef struct {
@@ -252,6 +262,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scores_and_gradients_equal_the_formula),
+        cmocka_unit_test(a_soft_cap_bends_logits_and_their_gradients),
         cmocka_unit_test(neither_chunks_nor_kept_logits_show_in_the_bits),
         cmocka_unit_test(rows_without_seeds_are_not_computed),
         cmocka_unit_test(logits_for_sampling_have_the_bits_of_the_scores),

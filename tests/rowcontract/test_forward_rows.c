@@ -1,5 +1,5 @@
-/* The row contract of the whole forward: a token's log-probability has one value, bit for bit,
- * however it is computed.
+/* The row contract of the whole forward of every family: a token's log-probability has one value,
+ * bit for bit, however it is computed.
  *
  * The value of reference comes from the training forward (recording, scalar kernels, one thread),
  * one sequence at a time.  Then every table and 1 to 4 threads compute the same tokens in random
@@ -12,6 +12,7 @@
  *             has written behind it. */
 #include "model_fixture.h"
 #include "base/rng.h"
+#include "tiny_models.h"
 
 enum {
     GROUPS = 6,
@@ -22,19 +23,7 @@ enum {
     MOST_ROWS = SEQUENCES * MOST_LENGTH
 };
 
-static const ls_model_config config = {.family = "llama",
-                                       .vocab_size = 61,
-                                       .hidden_size = 48,
-                                       .intermediate_size = 75,
-                                       .num_hidden_layers = 2,
-                                       .num_attention_heads = 6,
-                                       .num_key_value_heads = 2,
-                                       .head_dim = 10,
-                                       .max_position_embeddings = MOST_LENGTH,
-                                       .rope_theta = 10000.0,
-                                       .rms_norm_eps = 1e-5,
-                                       .initializer_range = 0.2,
-                                       .tie_word_embeddings = true};
+static ls_model_config config; /* of the family at hand */
 static const float temperature = 0.9f;
 
 typedef struct {
@@ -242,34 +231,43 @@ static int64_t check_cached(model_fixture *f)
     return n_tokens;
 }
 
-static void every_token_has_one_value(void **state)
+/* Compares in all tables, with 1 to 4 threads (step apart); returns the tokens compared. */
+static int64_t check_family(int rounds, int step)
 {
-    (void)state;
-    make_samples();
-    compute_reference();
     const ls_kernels *tables[3];
     int n_tables = ls_kernels_available(tables);
-    int64_t total = 0;
+    int64_t n_tokens = 0;
+    make_samples();
+    compute_reference();
     for (int t = 0; t < n_tables; t++)
-        for (int threads = 1; threads <= 4; threads++) {
-            int64_t n_packed = 0, n_cached = 0;
-            int rounds = tables[t] == &ls_kernels_ref ? 1 : 7;
+        for (int threads = 1; threads <= 4; threads += step) {
             model_fixture f;
             fixture_open(&f, &config, tables[t], threads, LS_MODEL_TRAINED, 1);
-            for (int i = 0; i < rounds; i++) {
-                n_packed += check_packed(&f);
-                n_cached += check_cached(&f);
-            }
+            for (int i = 0; i < (tables[t] == &ls_kernels_ref ? 1 : rounds); i++)
+                n_tokens += check_packed(&f) + check_cached(&f);
             fixture_close(&f);
-            print_message("%s, %d threads: %lld packed and %lld cached tokens\n", tables[t]->name,
-                          threads, (long long)n_packed, (long long)n_cached);
-            total += n_packed + n_cached;
         }
+    return n_tokens;
+}
+
+static void every_token_has_one_value_in_every_family(void **state)
+{
+    (void)state;
+    size_t n;
+    int64_t total = 0;
+    const ls_family *const *families = ls_families(&n);
+    for (size_t i = 0; i < n; i++) {
+        config = tiny_config(families[i], MOST_LENGTH);
+        bool is_llama = strcmp(families[i]->name, "llama") == 0;
+        int64_t n_tokens = is_llama ? check_family(5, 1) : check_family(1, 3);
+        print_message("%s: %lld tokens\n", families[i]->name, (long long)n_tokens);
+        total += n_tokens;
+    }
     print_message("%lld tokens compared, all bits equal\n", (long long)total);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_token_has_one_value)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_token_has_one_value_in_every_family)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

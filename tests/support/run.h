@@ -409,7 +409,10 @@ static inline void assert_same_run(const char *a, const char *b)
     ls_str_release(&x);
     ls_str_release(&y);
     assert_same_file(a, b, "completions.jsonl");
-    assert_same_file(a, b, "final/model.safetensors");
+    char adapter[LS_PATH_MAX];
+    bool has_adapter = ls_file_exists(ls_path_join(adapter, a, "final/adapter_model.safetensors"));
+    assert_same_file(a, b,
+                     has_adapter ? "final/adapter_model.safetensors" : "final/model.safetensors");
     assert_same_file(a, b, "final/leash_state/optimizer.safetensors");
 }
 

@@ -19,6 +19,12 @@
  * truncated completions. */
 #define SMALL_RL "--model base --learning_rate 1e-3 --num_generations 4 " SUMS
 
+/* On pairs.jsonl: sums of two digits, the right one against a wrong one of another length. */
+#define SMALL_PAIRS "--model base --dataset pairs.jsonl --learning_rate 1e-3 --max_length 64 "
+
+/* On steps.jsonl: sums of three digits in two steps, some of them wrong. */
+#define SMALL_STEPS "--model base --dataset steps.jsonl --learning_rate 1e-3 --max_length 64 "
+
 typedef struct small_run {
     const char *name, *settings;
 } small_run;
@@ -32,17 +38,71 @@ static const small_run small_runs[] = {
     {"dapo", "grpo --recipe dapo --warmup_steps 0 --max_steps 3 " SMALL_RL},
     {"rloo", "grpo --recipe rloo --max_steps 3 --mask_truncated_completions --eval_steps 2 "
              "--eval_num_rows 8 " SMALL_RL},
+    {"lora", "grpo --use_peft --lora_r 4 --max_steps 4 " SMALL_RL},
+    {"dpo", "dpo --entropy_coef 0.01 --max_steps 4 " SMALL_PAIRS},
+    {"precomputed",
+     "dpo --precompute_ref_log_probs --entropy_coef 0.01 --max_steps 4 " SMALL_PAIRS},
+    {"tr-dpo", "dpo --recipe tr-dpo --ref_model_sync_steps 2 --max_steps 4 " SMALL_PAIRS},
+    {"beta-dpo", "dpo --recipe beta-dpo --beta_dpo_rho 0.4 --max_steps 4 " SMALL_PAIRS},
+    {"simpo", "dpo --recipe simpo --ld_alpha 0.5 --max_steps 4 " SMALL_PAIRS},
+    {"lora-dpo", "dpo --use_peft --lora_r 4 --max_steps 4 " SMALL_PAIRS},
+    {"kto", "kto --undesirable_weight 1.5 --max_steps 4 " SMALL_PAIRS},
+    {"bco", "kto --recipe bco --max_steps 4 " SMALL_PAIRS},
+    {"online-dpo", "grpo --recipe online-dpo --max_steps 3 --generation_batch_size 16 " SMALL_RL},
+    {"reward", "reward --center_rewards_coefficient 0.01 --max_steps 4 " SMALL_PAIRS},
+    {"prm", "prm --max_steps 4 " SMALL_STEPS},
+    {"model-reward", "grpo --reward_model rm --max_steps 3 " SMALL_RL},
+    {"ppo", "ppo --reward_model rm --value_learning_rate 3e-3 --missing_eos_penalty 0.5 "
+            "--whiten_rewards --max_steps 2 --generation_batch_size 16 " SMALL_RL},
+    {"distill", "distill --teacher_model teacher --teacher_top_k 5 --max_steps 4 " SMALL_SFT},
+    {"gkd", "distill --recipe gkd --teacher_model teacher --max_steps 6 " SMALL_SFT},
+    {"raft", "grpo --recipe raft --max_steps 3 " SMALL_RL},
+    {"lora-sft", "sft --use_peft --lora_r 3 --use_rslora --lora_target_modules q_proj,up_proj "
+                 "--max_steps 4 " SMALL_SFT},
 };
 
-/* A model that solves some of the sums, so that rewards within a group differ: base/. */
+static inline void write_pairs(const char *path)
+{
+    ls_str text = LS_STR_INIT;
+    for (int a = 0; a < 10; a++)
+        for (int b = 0; b < 4; b++)
+            ls_str_appendf(&text,
+                           "{\"prompt\": \"%d+%d=\", \"chosen\": \"%d\", \"rejected\": \"%d\"}\n",
+                           a, b, a + b, (a + b + 3 + 7 * b) % 29);
+    run_write(path, text.data);
+    ls_str_release(&text);
+}
+
+static inline void write_steps(const char *path)
+{
+    ls_str text = LS_STR_INIT;
+    for (int i = 0; i < 60; i++) {
+        int a = i % 7, b = i % 10, c = i % 4, wrong_first = i % 3 == 0, wrong_last = i % 5 == 1;
+        ls_str_appendf(&text,
+                       "{\"prompt\": \"%d+%d+%d\", \"completions\": [\"%d+%d=%d\", \"%d+%d=%d\"], "
+                       "\"labels\": [%s, %s]}\n",
+                       a, b, c, a, b, a + b + wrong_first, a + b, c, a + b + c + 2 * wrong_last,
+                       wrong_first ? "false" : "true", wrong_last ? "false" : "true");
+    }
+    run_write(path, text.data);
+    ls_str_release(&text);
+}
+
+/* A model that solves some of the sums, so that rewards within a group differ: base/.  A reward
+ * model on it: rm/.  One that solves more: teacher/. */
 static inline int small_runs_setup(void **state)
 {
     (void)state;
     if (run_workspace_open() != 0)
         return -1;
+    write_pairs("pairs.jsonl");
+    write_steps("steps.jsonl");
     run_ok("pretrain --model tiny --max_position_embeddings 256 --per_device_train_batch_size 16 "
            "--learning_rate 5e-3 "
            "--warmup_steps 5 --max_steps 60 --output_dir base " SUMS);
+    run_ok("reward --max_steps 20 --per_device_train_batch_size 20 --overwrite --output_dir "
+           "rm " SMALL_PAIRS);
+    run_ok("sft --max_steps 20 --overwrite --output_dir teacher " SMALL_SFT);
     return 0;
 }
 
@@ -50,6 +110,25 @@ static inline int small_runs_teardown(void **state)
 {
     (void)state;
     return run_workspace_close();
+}
+
+/* --- refusals --- */
+
+typedef struct refused {
+    const char *arguments;
+    int code;
+    const char *text;
+} refused;
+
+/* Each is refused with its text, and its run directory out/ does not appear. */
+static inline void check_refused(const refused *cases, size_t n)
+{
+    assert_ok(ls_dir_remove("out"));
+    for (size_t i = 0; i < n; i++) {
+        assert_error(run_program("%s", cases[i].arguments), cases[i].code, cases[i].text);
+        if (ls_dir_exists("out"))
+            fail_msg("a refused run made its directory: %s", cases[i].arguments);
+    }
 }
 
 /* --- damage --- */

@@ -90,7 +90,7 @@ static inline leash_status train_fixture_save(train_fixture *fixture, int64_t st
 {
     train_fixture_fill(fixture, step);
     return ls_checkpoint_save(fixture->root, &fixture->state, fixture->f.model, &fixture->optimizer,
-                              fixture->tokenizer, keep);
+                              NULL, fixture->tokenizer, NULL, keep);
 }
 
 /* Whether the checkpoint holds exactly what train_fixture_fill makes for its step. */
@@ -99,8 +99,8 @@ static inline void train_fixture_assert_loads(train_fixture *fixture, const char
 {
     size_t bytes = (size_t)fixture->f.model->n_params * sizeof(float);
     train_fixture_fill(fixture, step + 1);
-    assert_ok(
-        ls_checkpoint_load(checkpoint, &fixture->state, fixture->f.model, &fixture->optimizer));
+    assert_ok(ls_checkpoint_load(checkpoint, &fixture->state, fixture->f.model, &fixture->optimizer,
+                                 NULL));
     ls_train_state state = fixture->state;
     int64_t updates = fixture->optimizer.updates;
     float *kept = ls_arena_alloc(&fixture->f.pass, 3 * bytes);

@@ -204,7 +204,7 @@ static void check_final(bool is_done)
 {
     const char *final = at("final");
     assert_ok(ls_checkpoint_verify(final));
-    assert_ok(ls_checkpoint_load(final, &t.state, t.f.model, &t.optimizer));
+    assert_ok(ls_checkpoint_load(final, &t.state, t.f.model, &t.optimizer, NULL));
     assert_true(t.state.step == 2 || (t.state.step == 1 && !is_done));
     assert_int_equal(recover(), 2);
 }

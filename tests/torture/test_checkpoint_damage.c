@@ -132,7 +132,8 @@ static void fall_back(const char *path, const ls_str *bytes)
     assert_int_equal(pwrite(fd, &flipped, 1, (off_t)(bytes->len / 2)), 1);
     train_fixture_fill(&t, 9);
     uint64_t before = ls_model_hash(t.f.model);
-    assert_true(ls_checkpoint_load(checkpoint, &t.state, t.f.model, &t.optimizer) != LEASH_OK);
+    assert_true(ls_checkpoint_load(checkpoint, &t.state, t.f.model, &t.optimizer, NULL) !=
+                LEASH_OK);
     assert_error_has(path);
     assert_true(ls_model_hash(t.f.model) == before);
     assert_int_equal(t.state.step, 9);

@@ -136,7 +136,7 @@ static void check(outcome result)
     int64_t step = strtoll(strrchr(path, '-') + 1, NULL, 10);
     train_fixture_assert_loads(&t, path, step);
     assert_true(step == 3 || (step == 2 && result == FAILED));
-    assert_ok(ls_checkpoint_load(final, &t.state, t.f.model, &t.optimizer));
+    assert_ok(ls_checkpoint_load(final, &t.state, t.f.model, &t.optimizer, NULL));
     assert_true(t.state.step == 3 || (t.state.step == 1 && result == FAILED));
     assert_ok(ls_checkpoint_clean(t.root));
 }

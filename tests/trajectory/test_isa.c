@@ -9,11 +9,15 @@
 #define GRPO                                                                            \
     "grpo --per_device_train_batch_size 4 --gradient_accumulation_steps 2 --max_steps " \
     "%d " SMALL_RL
+#define LORA                                                                                      \
+    "grpo --use_peft --lora_r 4 --per_device_train_batch_size 4 --gradient_accumulation_steps 2 " \
+    "--max_steps %d " SMALL_RL
 
 static void run_pair(const char *isa, int n_steps)
 {
     run_ok(PRETRAIN "--isa %s --output_dir %s-pretrain", n_steps, isa, isa);
     run_ok(GRPO "--isa %s --output_dir %s-grpo", n_steps, isa, isa);
+    run_ok(LORA "--isa %s --output_dir %s-lora", n_steps, isa, isa);
 }
 
 static void all_kernel_tables_train_the_same_model(void **state)
@@ -24,7 +28,7 @@ static void all_kernel_tables_train_the_same_model(void **state)
     run_pair("ref", n_steps);
     assert_true(run_metric("ref-grpo", 0, "tokens/useful") > 0);
     for (int i = 0; i < n; i++) {
-        char pretrain[64], grpo[64];
+        char pretrain[64], grpo[64], lora[64];
         if (strcmp(tables[i]->name, "ref") == 0)
             continue;
         print_message("%s\n", tables[i]->name);
@@ -33,6 +37,8 @@ static void all_kernel_tables_train_the_same_model(void **state)
         snprintf(grpo, sizeof grpo, "%s-grpo", tables[i]->name);
         assert_same_run("ref-pretrain", pretrain);
         assert_same_run("ref-grpo", grpo);
+        snprintf(lora, sizeof lora, "%s-lora", tables[i]->name);
+        assert_same_run("ref-lora", lora);
     }
 }
 

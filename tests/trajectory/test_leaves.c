@@ -24,7 +24,7 @@ static void check_leaves(const small_run *run, int leaves)
 static void each_number_of_leaves_is_one_run_at_any_micro_batch(void **state)
 {
     (void)state;
-    static const char *const names[] = {"sft", "grpo", "off-policy"};
+    static const char *const names[] = {"sft", "grpo", "off-policy", "lora", "dpo"};
     for (size_t i = 0; i < LS_COUNT(small_runs); i++)
         for (size_t k = 0; k < LS_COUNT(names); k++)
             for (int leaves = 1; leaves <= 4 && strcmp(small_runs[i].name, names[k]) == 0;

@@ -70,11 +70,17 @@ static void check_random(const small_run *run, uint32_t which, int n)
     }
 }
 
-static void check_run(const char *name)
+static uint32_t find_run(const char *name)
 {
     uint32_t which = 0;
     while (strcmp(small_runs[which].name, name) != 0)
         which++;
+    return which;
+}
+
+static void check_run(const char *name)
+{
+    uint32_t which = find_run(name);
     run_way(&small_runs[which], &usual, "usual");
     if (!run_is_quick())
         check_each(&small_runs[which]);
@@ -115,6 +121,99 @@ static void dapo_with_refill_does_not_depend_on_how_it_is_carried_out(void **sta
     assert_true(run_metric("usual", 0, "groups/sampled") > SMALL_UPDATE / 4);
 }
 
+static void lora_does_not_depend_on_how_it_is_carried_out(void **state)
+{
+    (void)state;
+    check_run("lora-sft");
+    check_run("lora");
+    assert_true(run_metric("usual", 0, "kl/seq_k1") == 0);
+    assert_true(run_metric("usual", 1, "kl/seq_k1") != 0);
+    assert_true(run_metric("usual", 1, "tokens/useful") > 0);
+}
+
+static void pairs_do_not_depend_on_how_they_are_carried_out(void **state)
+{
+    (void)state;
+    check_run("dpo");
+    assert_true(run_metric("usual", 0, "rewards/margins") == 0);
+    assert_true(run_metric("usual", -1, "rewards/margins") > 0);
+    check_run("simpo");
+    check_run("beta-dpo");
+    assert_true(run_metric("usual", 0, "kl_coef") == 0.1);
+    assert_true(run_metric("usual", 2, "kl_coef") != 0.1);
+    check_run("lora-dpo");
+    assert_true(run_metric("usual", 0, "rewards/margins") == 0);
+    assert_true(run_metric("usual", -1, "rewards/margins") != 0);
+}
+
+/* The scores of the reference are the same from a second model, from the policy before it moved,
+ * and in other micro-batches. */
+static void precomputed_scores_of_the_reference_change_no_bit(void **state)
+{
+    (void)state;
+    check_run("precomputed");
+    run_way(&small_runs[find_run("dpo")], &usual, "other");
+    assert_same_run("usual", "other");
+}
+
+/* The KL to a reference that was mixed with the policy is smaller than that to the first one. */
+static void a_moving_reference_does_not_depend_on_how_it_is_carried_out(void **state)
+{
+    (void)state;
+    check_run("tr-dpo");
+    run_ok("dpo --overwrite --output_dir other --gradient_accumulation_steps 2 "
+           "--per_device_train_batch_size 4 --max_steps 4 " SMALL_PAIRS);
+    assert_true(run_metric("usual", 1, "rewards/margins") ==
+                run_metric("other", 1, "rewards/margins"));
+    assert_true(run_metric("usual", 2, "rewards/margins") !=
+                run_metric("other", 2, "rewards/margins"));
+}
+
+static void labels_do_not_depend_on_how_they_are_carried_out(void **state)
+{
+    (void)state;
+    check_run("kto");
+    assert_true(run_metric("usual", 0, "baseline") == 0);
+    check_run("bco");
+    assert_true(run_metric("usual", 0, "baseline") == 0);
+    assert_true(run_metric("usual", 1, "baseline") != 0);
+}
+
+static void reward_models_do_not_depend_on_how_they_are_carried_out(void **state)
+{
+    (void)state;
+    check_run("reward");
+    assert_true(run_metric("usual", 1, "accuracy") >= 0);
+    check_run("prm");
+    check_run("model-reward");
+    assert_true(run_metric("usual", 0, "rewards/model/std") > 0);
+}
+
+static void ppo_does_not_depend_on_how_it_is_carried_out(void **state)
+{
+    (void)state;
+    check_run("ppo");
+    assert_true(run_metric("usual", -1, "updates") == 16);
+    assert_true(run_metric("usual", -1, "loss/value_avg") > 0);
+}
+
+static void distillation_does_not_depend_on_how_it_is_carried_out(void **state)
+{
+    (void)state;
+    check_run("distill");
+    assert_true(run_metric("usual", 0, "distill/tail") > 0);
+    check_run("gkd");
+    assert_true(run_metric("usual", 0, "distill/tail") == 0);
+}
+
+static void selected_completions_do_not_depend_on_how_they_are_carried_out(void **state)
+{
+    (void)state;
+    check_run("online-dpo");
+    check_run("raft");
+    assert_true(run_metric("usual", 0, "selection/kept") <= 0.25);
+}
+
 static void rloo_with_evaluations_does_not_depend_on_how_it_is_carried_out(void **state)
 {
     (void)state;
@@ -130,6 +229,15 @@ int main(void)
         cmocka_unit_test(grpo_with_a_reference_does_not_depend_on_how_it_is_carried_out),
         cmocka_unit_test(several_updates_and_passes_do_not_depend_on_how_they_are_carried_out),
         cmocka_unit_test(dapo_with_refill_does_not_depend_on_how_it_is_carried_out),
+        cmocka_unit_test(lora_does_not_depend_on_how_it_is_carried_out),
+        cmocka_unit_test(pairs_do_not_depend_on_how_they_are_carried_out),
+        cmocka_unit_test(precomputed_scores_of_the_reference_change_no_bit),
+        cmocka_unit_test(a_moving_reference_does_not_depend_on_how_it_is_carried_out),
+        cmocka_unit_test(labels_do_not_depend_on_how_they_are_carried_out),
+        cmocka_unit_test(reward_models_do_not_depend_on_how_they_are_carried_out),
+        cmocka_unit_test(ppo_does_not_depend_on_how_it_is_carried_out),
+        cmocka_unit_test(distillation_does_not_depend_on_how_it_is_carried_out),
+        cmocka_unit_test(selected_completions_do_not_depend_on_how_they_are_carried_out),
         cmocka_unit_test(rloo_with_evaluations_does_not_depend_on_how_it_is_carried_out),
     };
     return cmocka_run_group_tests(tests, small_runs_setup, small_runs_teardown);

@@ -8,6 +8,7 @@
 #define GRPO \
     "--save_steps 1 --per_device_train_batch_size 4 --gradient_accumulation_steps 2 " SMALL_RL
 #define SFT_RUN "sft " SFT "--max_steps 8 "
+#define LORA_RUN "grpo --use_peft --lora_r 4 " GRPO "--max_steps 8 "
 #define GRPO_RUN "grpo " GRPO "--max_steps 8 --eval_steps 3 --eval_num_rows 8 "
 
 static bool is_published(const char *dir)
@@ -62,6 +63,42 @@ static void grpo_killed_at_random_moments_is_the_same_run(void **state)
 {
     (void)state;
     check_random_kills(GRPO_RUN, 2, run_count(30, 4));
+}
+
+static void lora_killed_at_random_moments_is_the_same_run(void **state)
+{
+    (void)state;
+    check_random_kills(LORA_RUN, 3, run_count(15, 3));
+}
+
+/* What moves besides weights and moments: a reference, a running mean.  And what a resume makes
+ * again: the reference's scores. */
+static void preferences_killed_at_random_moments_are_the_same_run(void **state)
+{
+    (void)state;
+    static const char *const runs[] = {
+        "dpo --recipe tr-dpo --ref_model_sync_steps 3 --save_steps 1 " SMALL_PAIRS "--max_steps 8 ",
+        "dpo --precompute_ref_log_probs --save_steps 2 " SMALL_PAIRS "--max_steps 8 ",
+        "dpo --recipe beta-dpo --per_device_train_batch_size 8 --save_steps 1 " SMALL_PAIRS
+        "--max_steps 8 ",
+        "kto --recipe bco --save_steps 1 " SMALL_PAIRS "--max_steps 8 "};
+    for (uint32_t i = 0; i < LS_COUNT(runs); i++)
+        check_random_kills(runs[i], 4 + i, run_count(10, 3));
+}
+
+/* A critic and its moments are part of a checkpoint; which of GKD's steps the student writes is
+ * known by their number; reward models are saved like others. */
+static void runs_with_more_models_killed_at_random_moments_are_the_same_run(void **state)
+{
+    (void)state;
+    static const char *const runs[] = {
+        "ppo --reward_model rm --value_learning_rate 3e-3 --save_steps 1 --max_steps 6 "
+        "--per_device_train_batch_size 8 --gradient_accumulation_steps 1 " SMALL_RL,
+        "distill --recipe gkd --teacher_model teacher --save_steps 1 --max_steps 8 " SMALL_SFT,
+        "reward --save_steps 1 --max_steps 8 " SMALL_PAIRS,
+        "prm --save_steps 2 --max_steps 8 " SMALL_STEPS};
+    for (uint32_t i = 0; i < LS_COUNT(runs); i++)
+        check_random_kills(runs[i], 8 + i, run_count(8, 3));
 }
 
 /* The metrics of a step are written before its checkpoint: the kill comes around the time of
@@ -252,6 +289,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sft_killed_at_random_moments_is_the_same_run),
         cmocka_unit_test(grpo_killed_at_random_moments_is_the_same_run),
+        cmocka_unit_test(lora_killed_at_random_moments_is_the_same_run),
+        cmocka_unit_test(preferences_killed_at_random_moments_are_the_same_run),
+        cmocka_unit_test(runs_with_more_models_killed_at_random_moments_are_the_same_run),
         cmocka_unit_test(grpo_killed_after_every_step_is_the_same_run),
         cmocka_unit_test(sigterm_ends_with_75_and_resumes_to_the_same_run),
         cmocka_unit_test(a_second_sigint_ends_at_once),

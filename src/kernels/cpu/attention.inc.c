@@ -91,6 +91,16 @@ static void score_pages(float *score, int64_t stride, const query_block *b, int6
     }
 }
 
+/* Scores s[0..n) and the rest of the last vector are scaled and bent by the soft cap. */
+static void bend_scores(float *s, int64_t n, float scale, float softcap)
+{
+    const vf cap = v_set1(softcap);
+    for (int64_t j = 0; j < n; j += 16) {
+        vf scaled = v_mul(v_set1(scale), v_load(s + j));
+        v_store(s + j, v_mul(cap, v_tanh(v_div(scaled, cap))));
+    }
+}
+
 /* Scores s[0..n) become exp(scale*s - max) with max over [skip, n), the skipped ones and the
  * rest of the last vector 0. Returns the row sum; `max` gets the maximum. */
 static float exponentiate(float *max, float *s, int64_t skip, int64_t n, float scale)
@@ -207,8 +217,12 @@ static void attend_block(const ls_attention_args *a, const query_block *b, float
     for (int64_t r = 0; r < b->n_rows; r++) {
         int64_t pos = b->pos0 + r * b->pos_step, begin = first_seen(pos, a->window);
         int64_t from = begin / LS_KV_PAGE * LS_KV_PAGE;
-        sum[r] = exponentiate(&max[r], score + r * stride + (from - first), begin - from,
-                              pos + 1 - from, a->scale);
+        float *s = score + r * stride + (from - first), scale = a->scale;
+        if (a->softcap > 0) {
+            bend_scores(s, pos + 1 - from, scale, a->softcap);
+            scale = 1.0f;
+        }
+        sum[r] = exponentiate(&max[r], s, begin - from, pos + 1 - from, scale);
         memset(b->o + r * b->stride, 0, (size_t)a->D * sizeof(float));
     }
     if (b->lse)

@@ -100,10 +100,16 @@ static void compute_scores(const backward_block *k, const float *page)
     for (int64_t r = 0; r < k->n; r++) {
         vf lse = v_set1(a->lse[(b->seq->row0 + k->i + r) * a->H + b->h]),
            delta = v_set1(b->s.delta[k->i + r]);
-        vf prob = v_exp(v_sub(v_mul(v_set1(a->scale), v_load(p + r * 16)), lse));
+        vf score = v_mul(v_set1(a->scale), v_load(p + r * 16)), slope = v_set1(1.0f);
+        if (a->softcap > 0) {
+            vf t = v_tanh(v_div(score, v_set1(a->softcap)));
+            slope = v_fma(v_neg(t), t, slope);
+            score = v_mul(v_set1(a->softcap), t);
+        }
+        vf prob = v_exp(v_sub(score, lse));
         v_store(p + r * 16, prob);
-        v_store(ds + r * 16,
-                v_mul(v_mul(prob, v_sub(v_load(ds + r * 16), delta)), v_set1(a->scale)));
+        vf dscore = v_mul(v_mul(prob, v_sub(v_load(ds + r * 16), delta)), slope);
+        v_store(ds + r * 16, v_mul(dscore, v_set1(a->scale)));
     }
 }
 

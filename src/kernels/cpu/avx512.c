@@ -10,6 +10,8 @@
 #include "kernels/cpu/triangle.inc.c"
 #include "kernels/cpu/vmath.inc.c"
 #include "kernels/cpu/elementwise.inc.c"
+#include "kernels/cpu/activation.inc.c"
+#include "kernels/cpu/layernorm.inc.c"
 #include "kernels/cpu/softmax.inc.c"
 #include "kernels/cpu/attention.inc.c"
 #include "kernels/cpu/attention_bwd.inc.c"

@@ -18,6 +18,12 @@
 /* Elements of a chunk of sum_squares. */
 #define LS_SUM_CHUNK 4096
 
+/* GELU: 2 sqrt(2/pi), 0.044715 times that, sqrt(1/2), 1/sqrt(2 pi). */
+#define LS_GELU_LINEAR 1.5957691216f
+#define LS_GELU_CUBIC 0.071354816273f
+#define LS_SQRT_HALF 0.70710678119f
+#define LS_INV_SQRT_2PI 0.39894228040f
+
 bool ls_cpu_has_avx2(void);
 bool ls_cpu_has_avx512(void);
 bool ls_cpu_has_any(void); /* the reference runs everywhere */

@@ -15,6 +15,13 @@ static ls_pool *pool_for(const ls_device *dev, int64_t n_floats)
     return n_floats < SERIAL_FLOATS ? NULL : dev->pool;
 }
 
+/* Sixteen gains of a norm from column j on: w or 1 + w. */
+LS_ALWAYS_INLINE vf load_gain(const float *w, int64_t j, int64_t n, bool adds_one)
+{
+    vf gain = load_upto(w + j, n);
+    return adds_one ? v_add(v_set1(1.0f), gain) : gain;
+}
+
 static void rmsnorm_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
@@ -31,7 +38,7 @@ static void rmsnorm_rows(void *context, int64_t begin, int64_t end, int worker)
         float rstd = 1.0f / sqrtf(mean + a->eps);
         for (int64_t j = 0; j < a->C; j += 16) {
             vf scaled = v_mul(load_upto(x + j, a->C - j), v_set1(rstd));
-            store_upto(y + j, v_mul(scaled, load_upto(a->w + j, a->C - j)), a->C - j);
+            store_upto(y + j, v_mul(scaled, load_gain(a->w, j, a->C - j, a->adds_one)), a->C - j);
         }
         a->rstd[i] = rstd;
     }
@@ -54,13 +61,13 @@ static void rmsnorm_dx_rows(void *context, int64_t begin, int64_t end, int worke
         vf lanes = v_set1(0);
         for (int64_t j = 0; j < a->C; j += 16) {
             int64_t n = a->C - j;
-            vf dyw = v_mul(load_upto(dy + j, n), load_upto(a->w + j, n));
+            vf dyw = v_mul(load_upto(dy + j, n), load_gain(a->w, j, n, a->adds_one));
             lanes = v_fma(dyw, load_upto(x + j, n), lanes);
         }
         float f = ((r * r) * v_add_lanes(lanes)) / (float)a->C;
         for (int64_t j = 0; j < a->C; j += 16) {
             int64_t n = a->C - j;
-            vf dyw = v_mul(load_upto(dy + j, n), load_upto(a->w + j, n));
+            vf dyw = v_mul(load_upto(dy + j, n), load_gain(a->w, j, n, a->adds_one));
             vf inner = v_sub(dyw, v_mul(load_upto(x + j, n), v_set1(f)));
             store_upto(dx + j, v_add(load_upto(dx + j, n), v_mul(v_set1(r), inner)), n);
         }
@@ -165,6 +172,85 @@ static void swiglu_bwd(ls_device *dev, const ls_swiglu_bwd_args *a)
     ls_swiglu_bwd_args args = *a;
     ls_parallel_for(pool_for(dev, a->n), a->n, ELEMENT_GRAIN, swiglu_bwd_range, &args);
     ls_count(dev, 0, 7 * (double)a->n);
+}
+
+static void scale_range(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    const ls_scale_args *a = context;
+    for (int64_t i = begin; i < end; i += 16) {
+        vf product = v_mul(load_upto(a->x + i, end - i), v_set1(a->s));
+        if (a->accumulate)
+            product = v_add(load_upto(a->y + i, end - i), product);
+        store_upto(a->y + i, product, end - i);
+    }
+}
+
+static void scale(ls_device *dev, const ls_scale_args *a)
+{
+    ls_scale_args args = *a;
+    ls_parallel_for(pool_for(dev, a->n), a->n, ELEMENT_GRAIN, scale_range, &args);
+    ls_count(dev, 0, (a->accumulate ? 3 : 2) * (double)a->n);
+}
+
+static void add_row_rows(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    const ls_add_row_args *a = context;
+    for (int64_t i = begin; i < end; i++)
+        for (int64_t j = 0; j < a->C; j += 16) {
+            float *y = a->y + i * a->C + j;
+            store_upto(y, v_add(load_upto(y, a->C - j), load_upto(a->b + j, a->C - j)), a->C - j);
+        }
+}
+
+static void add_row(ls_device *dev, const ls_add_row_args *a)
+{
+    ls_add_row_args args = *a;
+    ls_parallel_for(pool_for(dev, a->N * a->C), a->N, 1, add_row_rows, &args);
+    ls_count(dev, 0, (double)a->C * (2 * (double)a->N + 1));
+}
+
+static void add_row_bwd_columns(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    const ls_add_row_bwd_args *a = context;
+    int64_t last = 16 * end < a->C ? 16 * end : a->C;
+    for (int64_t i = 0; i < a->N; i++)
+        for (int64_t j = 16 * begin; j < last; j += 16) {
+            vf dy = load_upto(a->dy + i * a->C + j, last - j);
+            store_upto(a->db + j, v_add(load_upto(a->db + j, last - j), dy), last - j);
+        }
+}
+
+static void add_row_bwd(ls_device *dev, const ls_add_row_bwd_args *a)
+{
+    ls_add_row_bwd_args args = *a;
+    ls_parallel_for(pool_for(dev, a->N * a->C), ceil_div(a->C, 16), 1, add_row_bwd_columns, &args);
+    ls_count(dev, 0, (double)a->C * ((double)a->N + 2));
+}
+
+static void copy_columns_rows(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    const ls_copy_columns_args *a = context;
+    for (int64_t i = begin; i < end; i++) {
+        float *y = a->y + i * a->ldy;
+        const float *x = a->x + i * a->ldx;
+        for (int64_t j = 0; j < a->C; j += 16) {
+            vf value = load_upto(x + j, a->C - j);
+            if (a->accumulate)
+                value = v_add(load_upto(y + j, a->C - j), value);
+            store_upto(y + j, value, a->C - j);
+        }
+    }
+}
+
+static void copy_columns(ls_device *dev, const ls_copy_columns_args *a)
+{
+    ls_copy_columns_args args = *a;
+    ls_parallel_for(pool_for(dev, a->N * a->C), a->N, 1, copy_columns_rows, &args);
+    ls_count(dev, 0, (a->accumulate ? 3 : 2) * (double)a->N * (double)a->C);
 }
 
 typedef struct add_job {

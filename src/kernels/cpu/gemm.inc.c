@@ -102,6 +102,42 @@ static void pack(ls_device *dev, float *packed, const float *w, int64_t N, int64
     ls_count(dev, 0, 2 * (double)N * (double)K);
 }
 
+typedef struct unpack_job {
+    float *w;
+    const float *packed;
+    int64_t N, K, begin, end; /* rows of W, begin to end */
+} unpack_job;
+
+/* Panels, each by runs of k that stay in the first cache. */
+static void unpack_range(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    const unpack_job *p = context;
+    for (int64_t panel = begin; panel < end; panel++) {
+        int64_t column = (p->begin / TILE_COLUMNS + panel) * TILE_COLUMNS, first,
+                width = panel_width(&first, column, p->N);
+        const float *in = p->packed + first * p->K;
+        int64_t from = p->begin > first ? p->begin : first,
+                to = p->end < first + width ? p->end : first + width;
+        for (int64_t k0 = 0; k0 < p->K; k0 += 64) {
+            int64_t k1 = k0 + 64 < p->K ? k0 + 64 : p->K;
+            for (int64_t n = from; n < to; n++)
+                for (int64_t k = k0; k < k1; k++)
+                    p->w[(n - p->begin) * p->K + k] = in[k * width + (n - first)];
+        }
+    }
+}
+
+static void unpack(ls_device *dev, float *w, const float *packed, int64_t N, int64_t K,
+                   int64_t begin, int64_t end)
+{
+    unpack_job job = {.w = w, .packed = packed, .N = N, .K = K, .begin = begin, .end = end};
+    ls_pool *pool = (end - begin) * K < GEMM_SERIAL_WORK ? NULL : dev->pool;
+    int64_t n_panels = ceil_div(end, TILE_COLUMNS) - begin / TILE_COLUMNS;
+    ls_parallel_for(pool, n_panels, 1, unpack_range, &job);
+    ls_count(dev, 0, 2 * (double)(end - begin) * (double)K);
+}
+
 /* Where row k0 of columns j.. of B begins, and the distance of its rows. */
 static const float *b_at(int64_t *ldb, const ls_gemm_args *g, int64_t k0, int64_t j)
 {

@@ -11,9 +11,21 @@ float ls_ref_add_lanes(const float lanes[LS_LANES]);
 
 size_t ls_ref_pack_bytes(int64_t N, int64_t K);
 void ls_ref_pack(ls_device *dev, float *packed, const float *w, int64_t N, int64_t K);
+void ls_ref_unpack(ls_device *dev, float *w, const float *packed, int64_t N, int64_t K,
+                   int64_t begin, int64_t end);
 void ls_ref_gemm(ls_device *dev, const ls_gemm_args *a);
 void ls_ref_rmsnorm(ls_device *dev, const ls_rmsnorm_args *a);
 void ls_ref_rmsnorm_bwd(ls_device *dev, const ls_rmsnorm_bwd_args *a);
+void ls_ref_layernorm(ls_device *dev, const ls_layernorm_args *a);
+void ls_ref_layernorm_bwd(ls_device *dev, const ls_layernorm_bwd_args *a);
+void ls_ref_gelu(ls_device *dev, const ls_gelu_args *a);
+void ls_ref_gelu_bwd(ls_device *dev, const ls_gelu_bwd_args *a);
+void ls_ref_softcap(ls_device *dev, const ls_softcap_args *a);
+void ls_ref_softcap_bwd(ls_device *dev, const ls_softcap_bwd_args *a);
+void ls_ref_scale(ls_device *dev, const ls_scale_args *a);
+void ls_ref_add_row(ls_device *dev, const ls_add_row_args *a);
+void ls_ref_add_row_bwd(ls_device *dev, const ls_add_row_bwd_args *a);
+void ls_ref_copy_columns(ls_device *dev, const ls_copy_columns_args *a);
 void ls_ref_rope(ls_device *dev, const ls_rope_args *a);
 void ls_ref_swiglu(ls_device *dev, const ls_swiglu_args *a);
 void ls_ref_swiglu_bwd(ls_device *dev, const ls_swiglu_bwd_args *a);

@@ -41,6 +41,14 @@ void ls_ref_kv_store(ls_device *dev, const ls_kv_store_args *a)
     ls_count(dev, 0, 4 * (double)(ls_count_rows(a->seqs, a->n_seqs) * a->G * a->D));
 }
 
+/* A scaled score bent by the soft cap; `slope` gets the derivative. */
+static float bend(float *slope, float score, float softcap)
+{
+    float t = ls_tanhf(score / softcap);
+    *slope = fmaf(-t, t, 1.0f);
+    return softcap * t;
+}
+
 /* One query: `score` is scratch of pos+1 floats. */
 static void attend(const ls_attention_args *a, const ls_attention_seq *seq, int64_t r, int64_t h,
                    float *score)
@@ -55,7 +63,10 @@ static void attend(const ls_attention_args *a, const ls_attention_seq *seq, int6
         float dot = 0;
         for (int64_t d = 0; d < a->D; d++)
             dot = fmaf(q[d], key[d * LS_KV_PAGE], dot);
+        float slope;
         score[j] = a->scale * dot;
+        if (a->softcap > 0)
+            score[j] = bend(&slope, score[j], a->softcap);
         max = score[j] > max ? score[j] : max;
     }
     /* The lane of a position is its place in its page, so a window does not move it. */
@@ -107,8 +118,11 @@ static void attend_bwd(const ls_attention_bwd_args *a, const ls_attention_seq *s
             dot = fmaf(q[d], key[d * LS_KV_PAGE], dot);
             dp = fmaf(dout[d], value[d], dp);
         }
-        float p = ls_expf(a->scale * dot - a->lse[at]);
-        float ds = (p * (dp - delta)) * a->scale;
+        float score = a->scale * dot, slope = 1.0f;
+        if (a->softcap > 0)
+            score = bend(&slope, score, a->softcap);
+        float p = ls_expf(score - a->lse[at]);
+        float ds = ((p * (dp - delta)) * slope) * a->scale;
         for (int64_t d = 0; d < D; d++) {
             dq[d] = fmaf(ds, key[d * LS_KV_PAGE], dq[d]);
             dk[d] = fmaf(ds, q[d], dk[d]);

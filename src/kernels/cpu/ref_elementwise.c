@@ -15,6 +15,12 @@ float ls_ref_add_lanes(const float lanes[LS_LANES])
     return sum[0];
 }
 
+/* The gain of a norm: w or 1 + w. */
+static float gain(const float *w, int64_t j, bool adds_one)
+{
+    return adds_one ? 1.0f + w[j] : w[j];
+}
+
 /* y[j] = (x[j] * rstd) * w[j],  rstd = 1 / sqrt(sum_j x[j]^2 / C + eps).   Source:
  * arXiv:1910.07467. */
 void ls_ref_rmsnorm(ls_device *dev, const ls_rmsnorm_args *a)
@@ -28,7 +34,7 @@ void ls_ref_rmsnorm(ls_device *dev, const ls_rmsnorm_args *a)
         float mean = ls_ref_add_lanes(lanes) / (float)a->C;
         float rstd = 1.0f / sqrtf(mean + a->eps);
         for (int64_t j = 0; j < a->C; j++)
-            y[j] = (x[j] * rstd) * a->w[j];
+            y[j] = (x[j] * rstd) * gain(a->w, j, a->adds_one);
         a->rstd[i] = rstd;
     }
     ls_count(dev, 0, (double)a->C + (double)a->N * (2 * (double)a->C + 1));
@@ -46,11 +52,12 @@ void ls_ref_rmsnorm_bwd(ls_device *dev, const ls_rmsnorm_bwd_args *a)
         if (a->dx) {
             float lanes[LS_LANES] = {0};
             for (int64_t j = 0; j < a->C; j++)
-                lanes[j % LS_LANES] = fmaf(dy[j] * a->w[j], x[j], lanes[j % LS_LANES]);
+                lanes[j % LS_LANES] =
+                    fmaf(dy[j] * gain(a->w, j, a->adds_one), x[j], lanes[j % LS_LANES]);
             float f = ((r * r) * ls_ref_add_lanes(lanes)) / (float)a->C;
             float *dx = a->dx + i * a->C;
             for (int64_t j = 0; j < a->C; j++)
-                dx[j] = dx[j] + r * (dy[j] * a->w[j] - x[j] * f);
+                dx[j] = dx[j] + r * (dy[j] * gain(a->w, j, a->adds_one) - x[j] * f);
         }
         if (a->dw) {
             for (int64_t j = 0; j < a->C; j++)
@@ -96,6 +103,40 @@ void ls_ref_swiglu_bwd(ls_device *dev, const ls_swiglu_bwd_args *a)
         a->dup[i] = a->dup[i] + (dy * gate) * s;
     }
     ls_count(dev, 0, 7 * (double)a->n);
+}
+
+void ls_ref_scale(ls_device *dev, const ls_scale_args *a)
+{
+    for (int64_t i = 0; i < a->n; i++)
+        a->y[i] = a->accumulate ? a->y[i] + a->x[i] * a->s : a->x[i] * a->s;
+    ls_count(dev, 0, (a->accumulate ? 3 : 2) * (double)a->n);
+}
+
+void ls_ref_add_row(ls_device *dev, const ls_add_row_args *a)
+{
+    for (int64_t i = 0; i < a->N; i++)
+        for (int64_t j = 0; j < a->C; j++)
+            a->y[i * a->C + j] = a->y[i * a->C + j] + a->b[j];
+    ls_count(dev, 0, (double)a->C * (2 * (double)a->N + 1));
+}
+
+void ls_ref_add_row_bwd(ls_device *dev, const ls_add_row_bwd_args *a)
+{
+    for (int64_t i = 0; i < a->N; i++)
+        for (int64_t j = 0; j < a->C; j++)
+            a->db[j] = a->db[j] + a->dy[i * a->C + j];
+    ls_count(dev, 0, (double)a->C * ((double)a->N + 2));
+}
+
+void ls_ref_copy_columns(ls_device *dev, const ls_copy_columns_args *a)
+{
+    for (int64_t i = 0; i < a->N; i++) {
+        float *y = a->y + i * a->ldy;
+        const float *x = a->x + i * a->ldx;
+        for (int64_t j = 0; j < a->C; j++)
+            y[j] = a->accumulate ? y[j] + x[j] : x[j];
+    }
+    ls_count(dev, 0, (a->accumulate ? 3 : 2) * (double)a->N * (double)a->C);
 }
 
 void ls_ref_add(ls_device *dev, float *y, const float *a, const float *b, int64_t n)

@@ -16,6 +16,15 @@ void ls_ref_pack(ls_device *dev, float *packed, const float *w, int64_t N, int64
     ls_count(dev, 0, 2 * (double)N * (double)K);
 }
 
+void ls_ref_unpack(ls_device *dev, float *w, const float *packed, int64_t N, int64_t K,
+                   int64_t begin, int64_t end)
+{
+    for (int64_t n = begin; n < end; n++)
+        for (int64_t k = 0; k < K; k++)
+            w[(n - begin) * K + k] = packed[k * N + n];
+    ls_count(dev, 0, 2 * (double)(end - begin) * (double)K);
+}
+
 /* c[i,j] = fma(a[i,K-1], b[K-1,j], ... fma(a[i,0], b[0,j], start)): one chain over k in order. */
 void ls_ref_gemm(ls_device *dev, const ls_gemm_args *a)
 {

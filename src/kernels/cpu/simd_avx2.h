@@ -107,6 +107,14 @@ LS_ALWAYS_INLINE vf v_minus_abs(vf x)
     return (vf){_mm256_or_ps(x.a, sign), _mm256_or_ps(x.b, sign)};
 }
 
+/* x >= +0 with the sign bit of y. */
+LS_ALWAYS_INLINE vf v_with_sign(vf x, vf y)
+{
+    __m256 sign = _mm256_set1_ps(-0.0f);
+    return (vf){_mm256_or_ps(x.a, _mm256_and_ps(y.a, sign)),
+                _mm256_or_ps(x.b, _mm256_and_ps(y.b, sign))};
+}
+
 /* x > y ? x : y */
 LS_ALWAYS_INLINE vf v_max(vf x, vf y)
 {

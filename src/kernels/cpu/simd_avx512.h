@@ -92,6 +92,11 @@ LS_ALWAYS_INLINE vf v_minus_abs(vf x)
     return _mm512_or_ps(x, _mm512_set1_ps(-0.0f));
 }
 
+LS_ALWAYS_INLINE vf v_with_sign(vf x, vf y)
+{
+    return _mm512_or_ps(x, _mm512_and_ps(y, _mm512_set1_ps(-0.0f)));
+}
+
 LS_ALWAYS_INLINE vf v_max(vf x, vf y)
 {
     return _mm512_max_ps(x, y);

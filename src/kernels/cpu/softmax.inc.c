@@ -1,6 +1,14 @@
 /* Statistics and backward of the vocabulary softmax, a row a thread, sixteen lanes at a time
  * (formulas: ref_softmax.c). */
 
+/* Two-sum: what the addition rounds off goes to `lost`. */
+LS_ALWAYS_INLINE void v_add_keeping(vf *sum, vf *lost, vf x)
+{
+    vf s = v_add(*sum, x), added = v_sub(s, *sum);
+    *lost = v_add(*lost, v_add(v_sub(*sum, v_sub(s, added)), v_sub(x, added)));
+    *sum = s;
+}
+
 static void softmax_stats_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
@@ -15,19 +23,19 @@ static void softmax_stats_rows(void *context, int64_t begin, int64_t end, int wo
             highest = v_max(n < 16 ? v_first_n(scaled, n, -INFINITY) : scaled, highest);
         }
         float max = v_max_lanes(highest);
-        vf lanes = v_set1(0), weighted = v_set1(0);
+        vf lanes = v_set1(0), weighted = v_set1(0), lost = v_set1(0), weighted_lost = v_set1(0);
         for (int64_t v = 0; v < a->V; v += 16) {
             int64_t n = a->V - v;
             vf scaled = load_upto(z + v, n), e = v_exp(v_sub(scaled, v_set1(max)));
             if (n < 16)
                 e = v_first_n(e, n, 0.0f);
-            lanes = v_add(lanes, e);
-            weighted = v_add(weighted, v_where_nonzero(e, v_mul(e, scaled)));
+            v_add_keeping(&lanes, &lost, e);
+            v_add_keeping(&weighted, &weighted_lost, v_where_nonzero(e, v_mul(e, scaled)));
         }
-        float sum = v_add_lanes(lanes), lse = max + ls_logf(sum);
+        float sum = v_add_lanes(v_add(lanes, lost)), lse = max + ls_logf(sum);
         a->lse[i] = lse;
         if (a->entropy)
-            a->entropy[i] = lse - v_add_lanes(weighted) / sum;
+            a->entropy[i] = lse - v_add_lanes(v_add(weighted, weighted_lost)) / sum;
     }
 }
 

@@ -1,7 +1,7 @@
 /* Sixteen lanes of base/vmath.c: the same operations with the same constants in the same order.
- * Explained there; exp and sigmoid are compared over the range of float by
- * tests/ops/test_kernels_elementwise.c, log over the sums of attention by
- * test_kernels_attention.c. */
+ * Explained there; exp, sigmoid, tanh and erf are compared over the range of float by
+ * tests/ops/test_kernels_elementwise.c and test_kernels_activation.c, log over the sums of
+ * attention by test_kernels_attention.c. */
 
 LS_ALWAYS_INLINE vf v_exp(vf x)
 {
@@ -32,6 +32,45 @@ LS_ALWAYS_INLINE vf v_sigmoid(vf x)
     vf w = v_if_greater(zero, x, v_sub(one, y), y);
     y = v_fma(v_mul(v_neg(lost), w), y, y);
     return v_nan_or(x, y);
+}
+
+LS_ALWAYS_INLINE vf v_tanh(vf x)
+{
+    const vf one = v_set1(1.0f);
+    vf a = v_neg(v_minus_abs(x)), z = v_mul(a, a);
+    vf p = v_set1(-0x1.750ce4p-8f);
+    p = v_fma(p, z, v_set1(0x1.51f8cep-6f));
+    p = v_fma(p, z, v_set1(-0x1.b835a4p-5f));
+    p = v_fma(p, z, v_set1(0x1.1106f6p-3f));
+    p = v_fma(p, z, v_set1(-0x1.555532p-2f));
+    vf small = v_fma(v_mul(a, z), p, a);
+    vf large = v_sub(one, v_div(v_set1(2.0f), v_add(v_exp(v_add(a, a)), one)));
+    vf y = v_if_greater(v_set1(0.625f), a, small, large);
+    return v_nan_or(x, v_with_sign(y, x));
+}
+
+LS_ALWAYS_INLINE vf v_erf(vf x)
+{
+    vf a = v_neg(v_minus_abs(x)), z = v_mul(a, a);
+    vf p = v_set1(0x1.49fd24p-14f);
+    p = v_fma(p, z, v_set1(-0x1.a4d098p-11f));
+    p = v_fma(p, z, v_set1(0x1.54318ap-8f));
+    p = v_fma(p, z, v_set1(-0x1.b7ff9p-6f));
+    p = v_fma(p, z, v_set1(0x1.ce2d5cp-4f));
+    p = v_fma(p, z, v_set1(-0x1.81274p-2f));
+    p = v_fma(p, z, v_set1(0x1.06eba8p-3f));
+    vf small = v_fma(a, p, a);
+    vf b = v_if_greater(a, v_set1(4.0f), v_set1(4.0f), a);
+    vf q = v_set1(0x1.a58312p-13f);
+    q = v_fma(q, b, v_set1(-0x1.954f1ep-9f));
+    q = v_fma(q, b, v_set1(0x1.6f54dap-6f));
+    q = v_fma(q, b, v_set1(-0x1.ab5334p-4f));
+    q = v_fma(q, b, v_set1(-0x1.46026ep-1f));
+    q = v_fma(q, b, v_set1(-0x1.20c06cp+0f));
+    q = v_fma(q, b, v_set1(-0x1.181dcp-13f));
+    vf large = v_sub(v_set1(1.0f), v_exp(q));
+    vf y = v_if_greater(v_set1(0.875f), a, small, large);
+    return v_nan_or(x, v_with_sign(y, x));
 }
 
 LS_ALWAYS_INLINE vf v_log(vf x)

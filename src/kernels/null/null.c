@@ -10,14 +10,21 @@ static bool is_supported(void)
 
 static size_t pack_bytes(int64_t N, int64_t K)
 {
-    /* Whole panels of 32 columns, the widest of the CPU tables. */
-    return (size_t)((N + 31) / 32 * 32) * (size_t)K * sizeof(float);
+    /* Whole vectors of 16 columns, as in the CPU tables. */
+    return (size_t)((N + 15) / 16 * 16) * (size_t)K * sizeof(float);
 }
 
 static void pack(ls_device *dev, float *packed, const float *w, int64_t N, int64_t K)
 {
     (void)packed, (void)w;
     ls_count(dev, 0, 2 * (double)N * (double)K);
+}
+
+static void unpack(ls_device *dev, float *w, const float *packed, int64_t N, int64_t K,
+                   int64_t begin, int64_t end)
+{
+    (void)w, (void)packed, (void)N;
+    ls_count(dev, 0, 2 * (double)(end - begin) * (double)K);
 }
 
 static void rmsnorm(ls_device *dev, const ls_rmsnorm_args *a)
@@ -29,6 +36,57 @@ static void rmsnorm_bwd(ls_device *dev, const ls_rmsnorm_bwd_args *a)
 {
     double rows = (double)a->N, width = (double)a->C;
     ls_count(dev, 0, rows * (1 + width * (a->dx ? 4 : 2)) + width * (a->dw ? 3 : 1));
+}
+
+static void layernorm(ls_device *dev, const ls_layernorm_args *a)
+{
+    ls_count(dev, 0, 2 * (double)a->C + (double)a->N * (2 * (double)a->C + 2));
+}
+
+static void layernorm_bwd(ls_device *dev, const ls_layernorm_bwd_args *a)
+{
+    double rows = (double)a->N, width = (double)a->C;
+    ls_count(dev, 0, rows * (2 + width * (a->dx ? 4 : 2)) + width * (a->dw ? 5 : 1));
+}
+
+static void gelu(ls_device *dev, const ls_gelu_args *a)
+{
+    ls_count(dev, 0, (a->up ? 3 : 2) * (double)a->n);
+}
+
+static void gelu_bwd(ls_device *dev, const ls_gelu_bwd_args *a)
+{
+    ls_count(dev, 0, (a->up ? 7 : 4) * (double)a->n);
+}
+
+static void softcap(ls_device *dev, const ls_softcap_args *a)
+{
+    ls_count(dev, 0, 2 * (double)a->n);
+}
+
+static void softcap_bwd(ls_device *dev, const ls_softcap_bwd_args *a)
+{
+    ls_count(dev, 0, 3 * (double)a->n);
+}
+
+static void scale(ls_device *dev, const ls_scale_args *a)
+{
+    ls_count(dev, 0, (a->accumulate ? 3 : 2) * (double)a->n);
+}
+
+static void add_row(ls_device *dev, const ls_add_row_args *a)
+{
+    ls_count(dev, 0, (double)a->C * (2 * (double)a->N + 1));
+}
+
+static void add_row_bwd(ls_device *dev, const ls_add_row_bwd_args *a)
+{
+    ls_count(dev, 0, (double)a->C * ((double)a->N + 2));
+}
+
+static void copy_columns(ls_device *dev, const ls_copy_columns_args *a)
+{
+    ls_count(dev, 0, (a->accumulate ? 3 : 2) * (double)a->N * (double)a->C);
 }
 
 static void rope(ls_device *dev, const ls_rope_args *a)
@@ -114,12 +172,23 @@ const ls_kernels ls_kernels_null = {
     .is_supported = is_supported,
     .pack_bytes = pack_bytes,
     .pack = pack,
+    .unpack = unpack,
     .gemm = ls_count_gemm,
     .rmsnorm = rmsnorm,
     .rmsnorm_bwd = rmsnorm_bwd,
+    .layernorm = layernorm,
+    .layernorm_bwd = layernorm_bwd,
     .rope = rope,
     .swiglu = swiglu,
     .swiglu_bwd = swiglu_bwd,
+    .gelu = gelu,
+    .gelu_bwd = gelu_bwd,
+    .softcap = softcap,
+    .softcap_bwd = softcap_bwd,
+    .scale = scale,
+    .add_row = add_row,
+    .add_row_bwd = add_row_bwd,
+    .copy_columns = copy_columns,
     .add = add,
     .embed = embed,
     .embed_bwd = embed_bwd,

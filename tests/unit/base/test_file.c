@@ -148,6 +148,42 @@ static void a_write_that_fails_halfway_keeps_the_old_file(void **state)
     assert_int_equal(count_names(at("full")), 1);
 }
 
+/* The same for a file that comes bit by bit. */
+static int put_beyond_the_limit(void)
+{
+    const struct rlimit limit = {50000, 50000};
+    ls_file_writer w;
+    signal(SIGXFSZ, SIG_IGN);
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0 || ls_file_writer_open(&w, at("bits/f")) != LEASH_OK)
+        return 10;
+    for (int i = 0; i < 3; i++)
+        ls_file_writer_put(&w, large_block, 30000);
+    if (ls_file_writer_commit(&w) != LEASH_IO)
+        return 11;
+    return strstr(leash_error(), "bits/f: File too large") ? 0 : 12;
+}
+
+static void a_file_written_bit_by_bit_is_whole_or_as_before(void **state)
+{
+    (void)state;
+    ls_file_writer w;
+    assert_int_equal(ls_dir_make(at("bits")), LEASH_OK);
+    assert_int_equal(ls_file_writer_open(&w, at("no/dir/f")), LEASH_IO);
+    assert_int_equal(ls_file_writer_open(&w, at("bits/f")), LEASH_OK);
+    ls_file_writer_put(&w, "a ", 2);
+    assert_false(ls_file_exists(at("bits/f")));
+    ls_file_writer_put(&w, "whole", 5);
+    assert_int_equal(w.n_bytes, 7);
+    assert_int_equal(ls_file_writer_commit(&w), LEASH_OK);
+    check_text(at("bits/f"), "a whole");
+    assert_int_equal(ls_file_writer_open(&w, at("bits/f")), LEASH_OK);
+    ls_file_writer_put(&w, "half", 4);
+    ls_file_writer_abort(&w);
+    assert_int_equal(in_child(put_beyond_the_limit), 0);
+    check_text(at("bits/f"), "a whole");
+    assert_int_equal(count_names(at("bits")), 1);
+}
+
 /* Writes two texts in turn until it is killed. */
 static int write_for_ever(void)
 {
@@ -413,6 +449,7 @@ int main(void)
         cmocka_unit_test(an_atomic_write_replaces_the_file_and_leaves_nothing_else),
         cmocka_unit_test(a_failed_atomic_write_leaves_the_old_state),
         cmocka_unit_test(a_write_that_fails_halfway_keeps_the_old_file),
+        cmocka_unit_test(a_file_written_bit_by_bit_is_whole_or_as_before),
         cmocka_unit_test(a_reader_sees_whole_files_while_the_writer_is_killed),
         cmocka_unit_test(a_directory_without_permission_is_an_error_and_keeps_the_old_file),
         cmocka_unit_test(a_full_disk_comes_with_a_remedy),

@@ -93,6 +93,12 @@ static void tanh_is_close_everywhere(void **state)
     report("tanh", worst_both_signs(ls_tanhf, tanh, 0x1p-120f, 100.0f, 100.0f), 1.35);
 }
 
+static void erf_is_close_everywhere(void **state)
+{
+    (void)state;
+    report("erf", worst_both_signs(ls_erff, erf, 0x1p-120f, 100.0f, 100.0f), 1.1);
+}
+
 static void sigmoid_is_close_over_its_range(void **state)
 {
     (void)state;
@@ -231,6 +237,7 @@ int main(void)
         cmocka_unit_test(exp_is_close_over_its_range),
         cmocka_unit_test(log_is_close_over_all_normal_floats),
         cmocka_unit_test(tanh_is_close_everywhere),
+        cmocka_unit_test(erf_is_close_everywhere),
         cmocka_unit_test(sigmoid_is_close_over_its_range),
         cmocka_unit_test(sine_and_cosine_are_close_up_to_two_to_the_20),
         cmocka_unit_test(exact_values_and_limits_of_exp_hold),

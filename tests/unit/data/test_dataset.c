@@ -14,22 +14,29 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "data/dataset.h"
+#include "data_options.h"
 
 static ls_tokenizer *abc; /* a=0 b=1 c=2 d=3 '='=4 eos=5 */
 
-static const ls_data_options defaults = {.dataset = "",
-                                         .task = "",
-                                         .task_args = "",
-                                         .split = "train",
-                                         .max_length = 8,
-                                         .completion_only_loss = "auto",
-                                         .truncation = "error"};
+static ls_data_options defaults;
 
 static leash_status load(ls_dataset *d, const char *text, const ls_data_options *options,
                          bool prompts_only)
 {
-    return ls_dataset_load_text(d, &(ls_dataset_text){"x.jsonl", text, strlen(text)}, options, abc,
-                                prompts_only);
+    ls_dataset_input input = {.options = options,
+                              .tokenizer = abc,
+                              .use = prompts_only ? LS_DATA_PROMPTS : LS_DATA_SEQUENCES};
+    return ls_dataset_load_text(d, &(ls_dataset_text){"x.jsonl", text, strlen(text)}, &input);
+}
+
+static leash_status load_named(ls_dataset *d, const ls_data_options *options,
+                               const ls_tokenizer *tokenizer, bool prompts_only)
+{
+    ls_dataset_input input = {.options = options,
+                              .tokenizer = tokenizer,
+                              .use = prompts_only ? LS_DATA_PROMPTS : LS_DATA_SEQUENCES,
+                              .seed = 1};
+    return ls_dataset_load(d, &input);
 }
 
 static ls_dataset must_load(const char *text, const ls_data_options *options, bool prompts_only)
@@ -63,7 +70,8 @@ static void prompt_is_masked_and_eos_is_trained(void **state)
     assert_string_equal(d.rows[0].prompt, "ab=");
     assert_string_equal(d.rows[0].completion, "cd");
     assert_null(d.rows[0].answer);
-    assert_string_equal(d.rows[0].columns, PAIR);
+    assert_string_equal(d.rows[0].columns, ""); /* only rewards read them */
+    assert_string_equal(d.rows[0].file, "x.jsonl");
     assert_int_equal(d.rows[0].line, 1);
     assert_int_equal(d.n_tokens, 6);
     assert_int_equal(d.n_trained, 3);
@@ -132,7 +140,8 @@ static void bos_counts_as_prompt(void **state)
     const char *text = "{\"prompt\": \"a\", \"completion\": \"b\"}\n{\"text\": \"\"}";
     ls_dataset d;
     assert_int_equal(
-        ls_dataset_load_text(&d, &(ls_dataset_text){"x", text, strlen(text)}, &defaults, t, false),
+        ls_dataset_load_text(&d, &(ls_dataset_text){"x", text, strlen(text)},
+                             &(ls_dataset_input){.options = &defaults, .tokenizer = t}),
         LEASH_OK);
     assert_row(&d.rows[0], (int32_t[]){2, 0, 1, 3}, "..xx", 2);
     assert_row(&d.rows[1], (int32_t[]){2, 3}, ".x", 1);
@@ -251,28 +260,40 @@ static void bad_rows_are_refused_with_file_and_line(void **state)
          "x.jsonl:1: no token of the row is trained: it has one token, and the first token of a "
          "row is never a target"},
         {false, "{\"prompt\": \"a\", \"answer\": \"b\"}",
-         "x.jsonl:1: there is no column \"completion\"; expected {\"prompt\", \"completion\"} or "
-         "{\"text\"}, found \"prompt\", \"answer\""},
-        {false, "{\"completion\": \"a\"}",
-         "x.jsonl:1: there is no column \"prompt\"; expected {\"prompt\", \"completion\"} or "
-         "{\"text\"}, found \"completion\""},
+         "x.jsonl:1: no schema for training fits: found \"prompt\", \"answer\"; expected "
+         "{\"prompt\", \"completion\"}, or {\"messages\"}, or {\"conversations\"}, or {\"text\"}, "
+         "or {\"question\", \"answer\"}, or {\"instruction\", \"output\"}; other names are mapped "
+         "with columns, as in prompt=question"},
+        {false, "{\"completion\": \"a\", \"messages\": null}",
+         "x.jsonl:1: no schema for training fits: found \"completion\", \"messages\" (null); "
+         "expected {\"prompt\", \"completion\"}, or {\"messages\"}, or {\"conversations\"}, or "
+         "{\"text\"}, or {\"question\", \"answer\"}, or {\"instruction\", \"output\"}; other names "
+         "are mapped with columns, as in prompt=question"},
         {false, "{}",
-         "x.jsonl:1: there is no column \"text\"; expected {\"prompt\", \"completion\"} or "
-         "{\"text\"}, found no columns"},
-        {false, "{\"text\": \"a\", \"completion\": \"b\"}",
-         "x.jsonl:1: the row has both \"text\" and \"completion\"; expected {\"prompt\", "
-         "\"completion\"} or {\"text\"}"},
+         "x.jsonl:1: no schema for training fits: found no columns; expected {\"prompt\", "
+         "\"completion\"}, or {\"messages\"}, or {\"conversations\"}, or {\"text\"}, or "
+         "{\"question\", \"answer\"}, or {\"instruction\", \"output\"}; other names are mapped "
+         "with columns, as in prompt=question"},
+        {false, "{\"text\": \"a\", \"prompt\": \"c\", \"completion\": \"b\"}",
+         "x.jsonl:1: the row has both \"text\" and \"completion\"; say which is meant with "
+         "dataset_schema: text, messages or prompt_completion"},
         {false, "{\"text\": 7}", "x.jsonl:1: column \"text\" is a number, expected a string"},
+        {false, "{\"prompt\": [1], \"completion\": \"\"}",
+         "x.jsonl:1: column \"prompt\" is an array, expected a string"},
         {false, "{\"prompt\": [{\"role\": \"user\"}], \"completion\": \"\"}",
-         "x.jsonl:1: column \"prompt\" is an array, expected a string (write lists of messages out "
-         "as text first)"},
+         "x.jsonl:1: column \"prompt\": message 1 has nothing as content, expected a string"},
+        {false, "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}",
+         "x.jsonl:1: the row is a conversation and the model has no chat template; name one with "
+         "chat_template (chatml, or a file)"},
         {false, "{\"text\": \"a\\u0000b\"}", "x.jsonl:1: column \"text\" contains a NUL character"},
         {false, "\n{\"prompt\": \"a\", \"completion\": \"bz\"}",
          "x.jsonl:2: column \"completion\": character \"z\" (U+007A) at byte offset 1 is not among "
          "the 5 characters of the tokenizer"},
         {true, "{\"text\": \"a\"}",
-         "x.jsonl:1: there is no column \"prompt\"; expected {\"prompt\"} with \"answer\" and what "
-         "else rewards need, found \"text\""},
+         "x.jsonl:1: no schema for rollouts fits: found \"text\"; expected {\"prompt\", "
+         "\"reward_model.ground_truth\"}, or {\"prompt\"}, or {\"question\", \"answer\"}, or "
+         "{\"instruction\", \"output\"}; such rows are for leash sft; other names are mapped with "
+         "columns, as in prompt=question"},
         {true, "{\"prompt\": \"\"}", "x.jsonl:1: the prompt is empty"},
         {true, "{\"prompt\": \"a\", \"answer\": [1]}",
          "x.jsonl:1: column \"answer\" is an array, expected a string or a number"},
@@ -290,16 +311,16 @@ static void bad_options_are_usage_errors(void **state)
     (void)state;
     ls_data_options options = defaults;
     ls_dataset d;
-    assert_int_equal(ls_dataset_load(&d, &options, abc, false, 1), LEASH_USAGE);
-    assert_string_equal(leash_error(), "there is no data: set dataset to a JSON Lines file, or "
-                                       "task to a built-in task");
+    assert_int_equal(load_named(&d, &options, abc, false), LEASH_USAGE);
+    assert_string_equal(leash_error(), "there is no data: set dataset to a file, or task to a "
+                                       "built-in task");
     options.dataset = "a.jsonl";
     options.task = "sort";
-    assert_int_equal(ls_dataset_load(&d, &options, abc, false, 1), LEASH_USAGE);
+    assert_int_equal(load_named(&d, &options, abc, false), LEASH_USAGE);
     assert_string_equal(leash_error(), "both dataset and task are set; expected one of them");
     options.task = "";
     options.split = "test";
-    assert_int_equal(ls_dataset_load(&d, &options, abc, false, 1), LEASH_USAGE);
+    assert_int_equal(load_named(&d, &options, abc, false), LEASH_USAGE);
     assert_string_equal(leash_error(),
                         "dataset_split and task_args belong to tasks, but dataset is "
                         "a file (a.jsonl)");
@@ -316,7 +337,7 @@ static void bad_options_are_usage_errors(void **state)
     assert_int_equal(load(&d, PAIR, &options, false), LEASH_USAGE);
     options = defaults;
     options.dataset = "/nonexistent/a.jsonl";
-    assert_int_equal(ls_dataset_load(&d, &options, abc, false, 1), LEASH_IO);
+    assert_int_equal(load_named(&d, &options, abc, false), LEASH_IO);
     assert_non_null(strstr(leash_error(), "/nonexistent/a.jsonl"));
 }
 
@@ -332,13 +353,13 @@ static void a_file_reads_like_its_text(void **state)
     ls_data_options options = defaults;
     options.dataset = path;
     ls_dataset a, b = must_load(text, &defaults, false);
-    assert_int_equal(ls_dataset_load(&a, &options, abc, false, 1), LEASH_OK);
+    assert_int_equal(load_named(&a, &options, abc, false), LEASH_OK);
     assert_string_equal(a.name, path);
     assert_int_equal(a.n_rows, 2);
     assert_int_equal(a.hash, b.hash);
     ls_dataset_release(&a);
     options.dataset_num_rows = 1;
-    assert_int_equal(ls_dataset_load(&a, &options, abc, false, 1), LEASH_OK);
+    assert_int_equal(load_named(&a, &options, abc, false), LEASH_OK);
     assert_int_equal(a.n_rows, 1);
     assert_true(a.hash != b.hash);
     ls_dataset_release(&a);
@@ -383,15 +404,16 @@ static void tasks_give_datasets_with_columns(void **state)
     options.task_args = "numbers=3";
     options.max_length = 64;
     options.dataset_num_rows = 50;
-    ls_dataset train, again, test;
-    assert_int_equal(ls_dataset_load(&train, &options, t, false, 1), LEASH_OK);
-    assert_int_equal(ls_dataset_load(&again, &options, t, false, 1), LEASH_OK);
+    ls_dataset train, again, prompts, test;
+    assert_int_equal(load_named(&train, &options, t, false), LEASH_OK);
+    assert_int_equal(load_named(&again, &options, t, false), LEASH_OK);
+    assert_int_equal(load_named(&prompts, &options, t, true), LEASH_OK);
     assert_int_equal(train.n_rows, 50);
     assert_string_equal(train.name, "countdown");
     assert_int_equal(train.hash, again.hash);
     for (int64_t i = 0; i < train.n_rows; i++) {
         const ls_example *row = &train.rows[i];
-        json_t *columns = json_loads(row->columns, JSON_REJECT_DUPLICATES, NULL);
+        json_t *columns = json_loads(prompts.rows[i].columns, JSON_REJECT_DUPLICATES, NULL);
         assert_string_equal(json_string_value(json_object_get(columns, "prompt")), row->prompt);
         assert_string_equal(json_string_value(json_object_get(columns, "answer")), row->answer);
         assert_int_equal(json_array_size(json_object_get(columns, "numbers")), 3);
@@ -402,19 +424,27 @@ static void tasks_give_datasets_with_columns(void **state)
     }
     options.split = "test";
     options.dataset_num_rows = 0;
-    assert_int_equal(ls_dataset_load(&test, &options, t, true, 1), LEASH_OK);
+    assert_int_equal(load_named(&test, &options, t, true), LEASH_OK);
     assert_int_equal(test.n_rows, 1000);
     assert_int_equal(test.n_trained, 0);
     ls_dataset_release(&train);
     ls_dataset_release(&again);
+    ls_dataset_release(&prompts);
     ls_dataset_release(&test);
     options.task = "sorting";
-    assert_int_equal(ls_dataset_load(&test, &options, t, true, 1), LEASH_USAGE);
+    assert_int_equal(load_named(&test, &options, t, true), LEASH_USAGE);
     ls_tokenizer_free(t);
     options.task = "sort";
     options.task_args = "";
-    assert_int_equal(ls_dataset_load(&test, &options, abc, true, 1), LEASH_DATA);
+    assert_int_equal(load_named(&test, &options, abc, true), LEASH_DATA);
     assert_non_null(strstr(leash_error(), "sort:1: column \"prompt\": character \"s\""));
+}
+
+static int64_t order(ls_dataset *d, bool shuffles, uint64_t seed, int64_t draw)
+{
+    d->shuffles = shuffles;
+    d->seed = seed;
+    return ls_dataset_order(d, draw);
 }
 
 static void order_is_a_permutation_of_each_epoch(void **state)
@@ -426,7 +456,7 @@ static void order_is_a_permutation_of_each_epoch(void **state)
     for (int64_t epoch = 0; epoch < 5; epoch++) {
         bool is_seen[37] = {false};
         for (int64_t i = 0; i < 37; i++) {
-            int64_t row = ls_dataset_order(&d, true, 4, epoch * 37 + i);
+            int64_t row = order(&d, true, 4, epoch * 37 + i);
             assert_in_range(row, 0, 36);
             assert_false(is_seen[row]);
             is_seen[row] = true;
@@ -434,22 +464,23 @@ static void order_is_a_permutation_of_each_epoch(void **state)
                 first[i] = row;
             else
                 n_same += row == first[i];
-            assert_int_equal(ls_dataset_order(&d, false, 4, epoch * 37 + i), i);
+            assert_int_equal(order(&d, false, 4, epoch * 37 + i), i);
         }
     }
     assert_true(n_same < 37);
     /* The same draw gives the same row, whatever was drawn before it. */
     for (int64_t i = 36; i >= 0; i--)
-        assert_int_equal(ls_dataset_order(&d, true, 4, i), first[i]);
+        assert_int_equal(order(&d, true, 4, i), first[i]);
     int n_other = 0;
     for (int64_t i = 0; i < 37; i++)
-        n_other += ls_dataset_order(&d, true, 5, i) != first[i];
+        n_other += order(&d, true, 5, i) != first[i];
     assert_true(n_other > 18);
 }
 
 static int make_tokenizer(void **state)
 {
     (void)state;
+    defaults = data_options(8);
     return ls_tokenizer_new(&abc, "char:abcd=") == LEASH_OK ? 0 : -1;
 }
 

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "base/mem.h"
+#include "data_options.h"
 #include "data/dataset.h"
 
 static const char rows[] = "{\"prompt\": \"1+1=\", \"completion\": \"a\\nb\", \"answer\": 2}\n"
@@ -22,17 +23,12 @@ static ls_dataset data;
 static int make_data(void **state)
 {
     (void)state;
-    const ls_data_options options = {.dataset = "",
-                                     .task = "",
-                                     .task_args = "",
-                                     .split = "train",
-                                     .max_length = 18,
-                                     .completion_only_loss = "auto",
-                                     .truncation = "keep_start"};
+    ls_data_options options = data_options(18);
+    options.truncation = "keep_start";
     if (ls_tokenizer_new(&byte, "byte") != LEASH_OK)
         return -1;
     return ls_dataset_load_text(&data, &(ls_dataset_text){"rows.jsonl", rows, strlen(rows)},
-                                &options, byte, false);
+                                &(ls_dataset_input){.options = &options, .tokenizer = byte});
 }
 
 static int free_data(void **state)
@@ -47,7 +43,8 @@ static void assert_shown(int64_t first, int64_t count, bool colour, int columns,
                          const char *expected)
 {
     ls_str out = LS_STR_INIT;
-    ls_dataset_show(&data, byte, first, count, colour, columns, &out);
+    ls_show what = {first, count, colour, columns};
+    assert_int_equal(ls_dataset_show(&data, byte, &what, &out), LEASH_OK);
     assert_string_equal(out.data, expected);
     ls_str_release(&out);
 }

@@ -1,8 +1,11 @@
 /* Counting of an evaluation, with a verdict that depends on the completion, so that problems differ
  * in how many of their samples are judged. */
 #include "rollout_fixture.h"
+#include "data_options.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include "base/file.h"
 #include "eval/evaluate.h"
 
 #define PROBLEMS 6
@@ -51,13 +54,7 @@ static void open_setting(setting *s, const ls_reward *reward)
     static const char rows[] = "{\"prompt\": \"ab\"}\n{\"prompt\": \"cd\"}\n{\"prompt\": \"ef\"}\n"
                                "{\"prompt\": \"gh\"}\n{\"prompt\": \"ij\"}\n{\"prompt\": \"kl\"}\n";
     static const ls_dataset_text source = {"six.jsonl", rows, sizeof rows - 1};
-    static const ls_data_options data = {.dataset = "six.jsonl",
-                                         .task = "",
-                                         .task_args = "",
-                                         .split = "test",
-                                         .max_length = 64,
-                                         .completion_only_loss = "auto",
-                                         .truncation = "error"};
+    const ls_data_options data = data_options(64);
     static const ls_engine_options options = {.rollout_slots = 16, .prefill_chunk = 16};
     memset(s, 0, sizeof *s);
     rollout_model_open(&s->f, fastest_table(), 1, LS_MODEL_FROZEN);
@@ -65,7 +62,9 @@ static void open_setting(setting *s, const ls_reward *reward)
     assert_ok(ls_arena_init(&s->results, "results", 0));
     assert_ok(ls_tokenizer_new(&s->tokenizer, "char:abcdefghijklmnopqrstuvwxyz0123456789+-="));
     assert_int_equal(ls_tokenizer_vocab_size(s->tokenizer), FIXTURE_VOCAB);
-    assert_ok(ls_dataset_load_text(&s->problems, &source, &data, s->tokenizer, true));
+    ls_dataset_input input = {
+        .options = &data, .tokenizer = s->tokenizer, .use = LS_DATA_PROMPTS, .in_order = true};
+    assert_ok(ls_dataset_load_text(&s->problems, &source, &input));
     s->rewards = (ls_reward_plan){.n = 1, .reward = {reward}, .weight = {1}};
     s->request =
         (ls_eval_request){.problems = &s->problems,
@@ -131,6 +130,42 @@ static void pass_at_k_is_the_mean_over_problems_with_k_judged_samples(void **sta
     close_setting(&s);
 }
 
+/* Gives the tokenizer of a setting the ends of a generation_config.json. */
+static void add_ends(setting *s, const char *generation)
+{
+    char dir[] = "/tmp/leash-ends-XXXXXX", path[LS_PATH_MAX];
+    assert_non_null(mkdtemp(dir));
+    assert_ok(ls_tokenizer_save(s->tokenizer, dir));
+    assert_ok(ls_file_write_atomic(ls_path_join(path, dir, "generation_config.json"), generation,
+                                   strlen(generation)));
+    ls_tokenizer_free(s->tokenizer);
+    assert_ok(ls_tokenizer_load(&s->tokenizer, dir));
+    assert_ok(ls_dir_remove(dir));
+    s->request.tokenizer = s->tokenizer;
+}
+
+static void a_completion_ends_at_any_of_the_tokenizers_ends(void **state)
+{
+    (void)state;
+    setting s;
+    ls_eval_result r;
+    open_setting(&s, &first_character);
+    add_ends(&s, "{\"eos_token_id\": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}");
+    assert_ok(ls_evaluate(&r, &s.request));
+    int64_t n_other = 0;
+    for (int64_t i = 0; i < r.rollout.n_completions; i++) {
+        const ls_completion *c = &r.rollout.completions[i];
+        for (int32_t t = 0; t + 1 < c->n_tokens; t++)
+            assert_true(c->ids[t] > 9 && c->ids[t] != ls_tokenizer_eos(s.tokenizer));
+        int32_t last = c->ids[c->n_tokens - 1];
+        bool is_end = last <= 9 || last == ls_tokenizer_eos(s.tokenizer);
+        assert_int_equal(c->finish, is_end ? LS_FINISH_STOP : LS_FINISH_LENGTH);
+        n_other += last <= 9;
+    }
+    assert_true(n_other > 0); /* else the claim is empty */
+    close_setting(&s);
+}
+
 static void an_evaluation_that_judges_nothing_is_an_error(void **state)
 {
     (void)state;
@@ -163,6 +198,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pass_at_k_is_the_mean_over_problems_with_k_judged_samples),
+        cmocka_unit_test(a_completion_ends_at_any_of_the_tokenizers_ends),
         cmocka_unit_test(an_evaluation_that_judges_nothing_is_an_error),
         cmocka_unit_test(equal_samples_are_refused_before_and_at_the_evaluation),
     };

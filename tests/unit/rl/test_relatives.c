@@ -255,7 +255,7 @@ static void doubled_advantages_double_every_policy_term_exactly(void **state)
     for (int t = 0; t < 10; t++)
         twice[t] = 2 * common_advantage[t];
     for (int64_t o = 0; o < ls_n_objectives; o++) {
-        if (!(ls_objectives[o]->needs & LS_NEED_ADVANTAGE))
+        if (!(ls_objectives[o]->needs & LS_NEED_ADVANTAGE) || !ls_objectives[o]->run)
             continue;
         for (int level = 0; level < LS_RATIO_COUNT; level++) {
             ls_objective_options options = LS_OBJECTIVE_OPTIONS_INIT;

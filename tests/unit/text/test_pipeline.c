@@ -307,9 +307,14 @@ static void what_is_not_supported_is_named_by_file_section_and_construct(void **
     static const struct {
         const char *json, *text;
     } cases[] = {
-        {FILE_WITH("\"normalizer\":{\"type\":\"Precompiled\"}"),
-         "D/tokenizer.json: normalizer: type \"Precompiled\" is not supported; supported are NFC, "
-         "NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Strip, Sequence"},
+        {FILE_WITH("\"normalizer\":{\"type\":\"BertNormalizer\"}"),
+         "D/tokenizer.json: normalizer: type \"BertNormalizer\" is not supported; supported are "
+         "NFC, NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Strip, StripAccents, Precompiled, "
+         "Sequence"},
+        {FILE_WITH("\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
+                   "\"////\"}"),
+         "D/tokenizer.json: normalizer.precompiled_charsmap: expected a table of SentencePiece in "
+         "base64"},
         {FILE_WITH("\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":"
                    "\"Digits\"},{\"type\":\"Bert\"}]}"),
          "D/tokenizer.json: pre_tokenizer.pretokenizers[1]: type \"Bert\" is not supported; "
@@ -338,10 +343,21 @@ static void what_is_not_supported_is_named_by_file_section_and_construct(void **
                          "\"}+\" at byte 3, which is not supported"},
         {SPLIT("(a"), "D/tokenizer.json: pre_tokenizer.pattern: the regular expression is not "
                       "valid: missing closing parenthesis"},
-        {"{\"version\":\"1.0\",\"model\":{\"type\":\"Unigram\",\"vocab\":[]}}",
+        {"{\"version\":\"1.0\",\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1]],\"unk_id\":1}"
+         "}",
+         "D/tokenizer.json: model.unk_id must be the place of a token in model.vocab"},
+        {"{\"version\":\"1.0\",\"model\":{\"type\":\"Unigram\",\"vocab\":{\"a\":0}}}",
+         "D/tokenizer.json: model.vocab must be a list [[token, score], ...]"},
+        {"{\"version\":\"1.0\",\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":"
+         "\"Unigram\",\"vocab\":[[\"a\",-1]]}}",
+         "D/tokenizer.json: model.type \"Unigram\" with a ByteLevel pre_tokenizer is not "
+         "supported"},
+        {"{\"version\":\"1.0\",\"model\":{\"type\":\"BPE\",\"vocab\":[[\"a\",-1]]}}",
          "D/tokenizer.json: model.vocab must be an object {token: id}"},
+        {"{\"version\":\"1.0\",\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1],[\"a\",-2]]}}",
+         "D/tokenizer.json: model.vocab[\"a\"]: this token or its id 1 stands twice"},
         {"{\"version\":\"1.0\",\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0}}}",
-         "D/tokenizer.json: model.type is \"WordPiece\"; expected \"BPE\""},
+         "D/tokenizer.json: model.type is \"WordPiece\"; expected \"BPE\" or \"Unigram\""},
         {"{\"version\":\"1.0\",\"model\":{\"vocab\":{\"a\":0,\"aa\":1},\"merges\":[\"a "
          "a\"],\"dropout\":0.1}}",
          "D/tokenizer.json: model.dropout is set, which is not supported"},
@@ -435,7 +451,101 @@ static void all_ends_are_known_the_own_one_first(void **state)
     t = NULL;
     assert_int_equal(parse(&t, json, CONFIG, "{\"eos_token_id\":3}"), LEASH_FORMAT);
     assert_string_equal(leash_error(),
-                        "D/generation_config.json: eos_token_id: expected ids below 3");
+                        "D/generation_config.json: eos_token_id: expected ids below 3, found 3");
+}
+
+static void a_list_of_ends_in_config_json_stands_in_for_a_missing_file(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *config;
+        int32_t n;
+    } cases[] = {{"{\"eos_token_id\": [1, 2]}", 2}, {"{\"eos_token_id\": 2}", 1}, {"{}", 1}};
+    for (size_t i = 0; i < LS_COUNT(cases); i++) {
+        char dir[] = "/tmp/leash-ends-XXXXXX", path[LS_PATH_MAX];
+        const int32_t *stop;
+        assert_non_null(mkdtemp(dir));
+        ls_tokenizer *t = parsed(FILE_WITH("\"decoder\":null"), CONFIG, NULL);
+        assert_int_equal(ls_tokenizer_save(t, dir), LEASH_OK);
+        ls_tokenizer_free(t);
+        assert_int_equal(ls_file_write_atomic(ls_path_join(path, dir, "config.json"),
+                                              cases[i].config, strlen(cases[i].config)),
+                         LEASH_OK);
+        assert_int_equal(ls_tokenizer_load(&t, dir), LEASH_OK);
+        assert_int_equal(ls_tokenizer_stop_ids(t, &stop), cases[i].n);
+        assert_int_equal(stop[0], 1);
+        ls_tokenizer_free(t);
+        assert_int_equal(ls_dir_remove(dir), LEASH_OK);
+    }
+}
+
+/* Scores and the best path by hand: -1 and -1 beat -3, of equal sums the longer first piece stays.
+ * */
+static void unigram_takes_the_pieces_with_the_best_sum(void **state)
+{
+    (void)state;
+    static const char json[] =
+        "{\"version\":\"1.0\",\"added_tokens\":[{\"id\":6,\"content\":\"</s>\",\"special\":true}],"
+        "\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"<unk>\",0],[\"a\",-1],"
+        "[\"b\",-1],[\"ab\",-3],[\"bb\",-1.5],[\"bbb\",-2.5]]}}";
+    ls_tokenizer *t = parsed(json, "{\"eos_token\":\"</s>\"}", NULL);
+    ls_str name = LS_STR_INIT;
+    assert_pieces(t, 0, "ab", "a|b");
+    assert_pieces(t, 0, "abb", "a|bb");
+    /* bbb and b+bb both have -2.5: bbb, which starts first, stays. */
+    assert_pieces(t, 0, "bbb", "bbb");
+    /* Unknown neighbours are one unk. */
+    assert_pieces(t, 0, "axyb", "a|<unk>|b");
+    assert_pieces(t, 0, "</s>", "<unk>");
+    assert_pieces(t, LS_ENCODE_SPECIALS, "a</s>", "a|</s>");
+    assert_pieces(t, 0, "", "");
+    ls_tokenizer_describe(t, &name);
+    assert_string_equal(name.data, "unigram, 7 tokens");
+    ls_str_release(&name);
+    ls_tokenizer_free(t);
+}
+
+static void an_unknown_character_without_unk_is_an_error(void **state)
+{
+    (void)state;
+    ls_tokenizer *t = parsed("{\"version\":\"1.0\",\"model\":{\"type\":\"Unigram\",\"vocab\":"
+                             "[[\"a\",-1]]}}",
+                             "{\"eos_token\":\"a\"}", NULL);
+    ids out = {0};
+    assert_int_equal(ls_tokenizer_encode(t, "ax", 2, &out.at, &out.n, &out.cap), LEASH_DATA);
+    assert_string_equal(leash_error(), "\"x\" has no token and the tokenizer no unk_id");
+    assert_int_equal(out.n, 0);
+    ls_free(out.at);
+    ls_tokenizer_free(t);
+}
+
+static void generation_config_is_written_back_as_it_was(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"{\"eos_token_id\": [2, 0],\n \"temperature\": 0.6}\n",
+                                        "{\"eos_token_id\":2}", NULL};
+    for (size_t i = 0; i < LS_COUNT(texts); i++) {
+        char dir[] = "/tmp/leash-generation-XXXXXX", path[LS_PATH_MAX];
+        const int32_t *a, *b;
+        ls_str text = LS_STR_INIT;
+        assert_non_null(mkdtemp(dir));
+        ls_tokenizer *t = parsed(FILE_WITH("\"decoder\":null"), CONFIG, texts[i]), *back = NULL;
+        assert_int_equal(ls_tokenizer_save(t, dir), LEASH_OK);
+        ls_path_join(path, dir, "generation_config.json");
+        assert_int_equal(ls_file_exists(path), texts[i] != NULL);
+        if (texts[i]) {
+            assert_int_equal(ls_file_read(&text, path), LEASH_OK);
+            assert_string_equal(text.data, texts[i]);
+        }
+        assert_int_equal(ls_tokenizer_load(&back, dir), LEASH_OK);
+        int32_t n = ls_tokenizer_stop_ids(t, &a);
+        assert_int_equal(ls_tokenizer_stop_ids(back, &b), n);
+        assert_memory_equal(a, b, (size_t)n * sizeof *a);
+        ls_str_release(&text);
+        ls_tokenizer_free(t);
+        ls_tokenizer_free(back);
+        assert_int_equal(ls_dir_remove(dir), LEASH_OK);
+    }
 }
 
 static void remember(void *user, ls_log_level level, const char *line)
@@ -453,6 +563,7 @@ static void characters_without_a_token_are_left_out_and_loading_says_so(void **s
     ls_log_set_sink(NULL, NULL, LS_LOG_WARN);
     assert_non_null(strstr(log.data, "characters without a token are left out"));
     assert_pieces(t, 0, "axb", "ab");
+    assert_pieces(t, 0, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "");
     ls_str_release(&log);
     ls_tokenizer_free(t);
 }
@@ -554,6 +665,10 @@ int main(void)
         cmocka_unit_test(a_pair_that_stands_twice_has_its_last_rank),
         cmocka_unit_test(the_configuration_overrules_the_beginning),
         cmocka_unit_test(all_ends_are_known_the_own_one_first),
+        cmocka_unit_test(unigram_takes_the_pieces_with_the_best_sum),
+        cmocka_unit_test(an_unknown_character_without_unk_is_an_error),
+        cmocka_unit_test(generation_config_is_written_back_as_it_was),
+        cmocka_unit_test(a_list_of_ends_in_config_json_stands_in_for_a_missing_file),
         cmocka_unit_test(characters_without_a_token_are_left_out_and_loading_says_so),
         cmocka_unit_test(a_late_invalid_byte_changes_a_whole_run_but_not_what_is_out),
         cmocka_unit_test(threads_may_share_a_tokenizer),

@@ -19,7 +19,8 @@
 
 static const char *const layouts[] = {"gpt2",   "gpt2_prefix", "smollm2", "llama3", "qwen2",
                                       "qwen35", "deepseek",    "tekken",  "llama2", "mistral",
-                                      "gemma",  "metaspace",   "words",   "splits"};
+                                      "gemma",  "metaspace",   "words",   "splits", "t5",
+                                      "albert", "xlmr"};
 
 static json_t *texts_and_pieces;
 
@@ -257,6 +258,37 @@ static void text_without_normal_form_round_trips(void **state)
     }
 }
 
+/* Ids of a text are those of its parts where a special token stands between them. */
+static void a_text_may_be_cut_at_special_tokens(void **state)
+{
+    (void)state;
+    static const char *const plain[] = {"gpt2", "smollm2", "llama3", "tekken", "gemma", "albert"};
+    static const char special[] = "<|im_end|>";
+    const json_t *texts = json_object_get(texts_and_pieces, "texts");
+    for (size_t l = 0; l < LS_COUNT(plain); l++) {
+        ls_tokenizer *t = load(plain[l]);
+        for (size_t i = 0; i < json_array_size(texts); i++) {
+            const char *text = json_string_value(json_array_get(texts, i));
+            size_t n = json_string_length(json_array_get(texts, i));
+            ls_str whole = LS_STR_INIT;
+            ls_str_append_n(&whole, text, n);
+            ls_str_append(&whole, special);
+            ls_str_append_n(&whole, text, n);
+            ids a = {0}, b = {0};
+            encode(&a, t, LS_ENCODE_SPECIALS, whole.data, whole.len);
+            encode(&b, t, LS_ENCODE_SPECIALS, text, n);
+            assert_int_equal(a.n, 2 * b.n + 1);
+            assert_memory_equal(a.at, b.at, (size_t)b.n * sizeof *b.at);
+            assert_memory_equal(a.at + b.n + 1, b.at, (size_t)b.n * sizeof *b.at);
+            assert_string_equal(ls_tokenizer_piece(t, a.at[b.n]), special);
+            ls_str_release(&whole);
+            ls_free(a.at);
+            ls_free(b.at);
+        }
+        ls_tokenizer_free(t);
+    }
+}
+
 static void assert_same_file(const char *dir, const char *golden_dir, const char *name)
 {
     char path[LS_PATH_MAX];
@@ -307,6 +339,7 @@ int main(void)
         cmocka_unit_test(decoding_id_by_id_gives_whole_characters_and_the_same_text),
         cmocka_unit_test(random_ids_of_a_byte_level_vocabulary_stream_as_they_decode),
         cmocka_unit_test(text_without_normal_form_round_trips),
+        cmocka_unit_test(a_text_may_be_cut_at_special_tokens),
         cmocka_unit_test(saving_writes_the_files_back_byte_for_byte),
     };
     return cmocka_run_group_tests(tests, read_texts, forget_texts);

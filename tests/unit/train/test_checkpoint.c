@@ -65,9 +65,11 @@ static void special_floats_come_back_to_the_bit(void **state)
     memcpy(want, bits, sizeof want);
     memcpy(t.f.model->data + 9, want, sizeof want);
     memcpy(t.optimizer.m + 3, want, sizeof want);
-    assert_ok(ls_checkpoint_save(t.root, &t.state, t.f.model, &t.optimizer, t.tokenizer, 2));
+    assert_ok(
+        ls_checkpoint_save(t.root, &t.state, t.f.model, &t.optimizer, NULL, t.tokenizer, NULL, 2));
     train_fixture_fill(&t, 2);
-    assert_ok(ls_checkpoint_load(at("checkpoints/step-1"), &t.state, t.f.model, &t.optimizer));
+    assert_ok(
+        ls_checkpoint_load(at("checkpoints/step-1"), &t.state, t.f.model, &t.optimizer, NULL));
     assert_memory_equal(t.f.model->data + 9, want, sizeof want);
     assert_memory_equal(t.optimizer.m + 3, want, sizeof want);
 }
@@ -208,10 +210,78 @@ static void a_step_is_replaced_by_saving_it_again(void **state)
     save(5, 2);
     train_fixture_fill(&t, 5);
     t.state.draws = 777;
-    assert_ok(ls_checkpoint_save(t.root, &t.state, t.f.model, &t.optimizer, t.tokenizer, 2));
+    assert_ok(
+        ls_checkpoint_save(t.root, &t.state, t.f.model, &t.optimizer, NULL, t.tokenizer, NULL, 2));
     assert_int_equal(count_names(at("checkpoints")), 1);
-    assert_ok(ls_checkpoint_load(at("checkpoints/step-5"), &t.state, t.f.model, &t.optimizer));
+    assert_ok(
+        ls_checkpoint_load(at("checkpoints/step-5"), &t.state, t.f.model, &t.optimizer, NULL));
     assert_int_equal(t.state.draws, 777);
+}
+
+/* --- a reference that moves --- */
+
+static void a_reference_comes_back_or_is_told_to_be_missing(void **state)
+{
+    (void)state;
+    ls_model *reference, *other;
+    assert_ok(ls_model_new(&reference, &t.f.model->config, &t.f.dev, &t.f.run, LS_MODEL_FROZEN, 1));
+    ls_model_init_weights(reference, 77);
+    uint64_t hash = ls_model_hash(reference);
+    train_fixture_fill(&t, 5);
+    ls_checkpoint_beside with_reference = {.reference = reference};
+    assert_ok(ls_checkpoint_save(t.root, &t.state, t.f.model, &t.optimizer, &with_reference,
+                                 t.tokenizer, NULL, 2));
+    ls_model_init_weights(reference, 78);
+    assert_true(ls_model_hash(reference) != hash);
+    assert_ok(ls_checkpoint_load(at("checkpoints/step-5"), &t.state, t.f.model, &t.optimizer,
+                                 &with_reference));
+    assert_true(ls_model_hash(reference) == hash);
+
+    ls_model_config config = t.f.model->config;
+    config.intermediate_size = 12;
+    assert_ok(ls_model_new(&other, &config, &t.f.dev, &t.f.run, LS_MODEL_FROZEN, 1));
+    ls_checkpoint_beside with_other = {.reference = other};
+    assert_int_equal(ls_checkpoint_load(at("checkpoints/step-5"), &t.state, t.f.model, &t.optimizer,
+                                        &with_other),
+                     LEASH_FORMAT);
+    assert_error_has("leash_state/reference.safetensors: model.layers.0.mlp.gate_proj.weight is no "
+                     "F32 tensor of shape (12, 8)");
+    save(6, 2);
+    assert_int_equal(ls_checkpoint_load(at("checkpoints/step-6"), &t.state, t.f.model, &t.optimizer,
+                                        &with_reference),
+                     LEASH_IO);
+    assert_error_has("leash_state/reference.safetensors");
+}
+
+static void a_critic_comes_back_with_its_moments(void **state)
+{
+    (void)state;
+    ls_model_config config = t.f.model->config;
+    ls_model *critic;
+    ls_optimizer moments;
+    config.head = LS_HEAD_SCORE;
+    config.num_labels = 1;
+    assert_ok(ls_model_new(&critic, &config, &t.f.dev, &t.f.run, LS_MODEL_TRAINED, 1));
+    ls_model_init_weights(critic, 79);
+    ls_optimizer_init(&moments, critic, &t.f.run, &t.optimizer.options);
+    uint64_t hash = ls_model_hash(critic);
+    moments.m[3] = 0.5f, moments.v[critic->n_params - 1] = 0.25f;
+    ls_checkpoint_beside beside = {.critic = critic, .critic_optimizer = &moments};
+    train_fixture_fill(&t, 7);
+    assert_ok(ls_checkpoint_save(t.root, &t.state, t.f.model, &t.optimizer, &beside, t.tokenizer,
+                                 NULL, 2));
+    ls_model_init_weights(critic, 80);
+    moments.m[3] = moments.v[critic->n_params - 1] = 9;
+    assert_ok(
+        ls_checkpoint_load(at("checkpoints/step-7"), &t.state, t.f.model, &t.optimizer, &beside));
+    assert_true(ls_model_hash(critic) == hash);
+    assert_true(moments.m[3] == 0.5f && moments.v[critic->n_params - 1] == 0.25f);
+    assert_int_equal(moments.updates, t.state.updates);
+    save(8, 2);
+    assert_int_equal(
+        ls_checkpoint_load(at("checkpoints/step-8"), &t.state, t.f.model, &t.optimizer, &beside),
+        LEASH_IO);
+    assert_error_has("leash_state/critic.safetensors");
 }
 
 /* --- another model --- */
@@ -229,9 +299,9 @@ static void a_checkpoint_of_another_model_changes_nothing(void **state)
     ls_optimizer_init(&other.optimizer, other.f.model, &other.f.run, &t.optimizer.options);
     train_fixture_fill(&other, 3);
     uint64_t before = ls_model_hash(other.f.model);
-    assert_int_equal(
-        ls_checkpoint_load(at("checkpoints/step-5"), &other.state, other.f.model, &other.optimizer),
-        LEASH_FORMAT);
+    assert_int_equal(ls_checkpoint_load(at("checkpoints/step-5"), &other.state, other.f.model,
+                                        &other.optimizer, NULL),
+                     LEASH_FORMAT);
     assert_error_has(
         "leash_state/optimizer.safetensors: m.model.layers.0.mlp.gate_proj.weight is no "
         "F32 tensor of shape (12, 8); the checkpoint is of another model");
@@ -282,13 +352,14 @@ static void a_place_that_cannot_be_written_is_named(void **state)
     (void)state;
     train_fixture_fill(&t, 1);
     write_text(at("file"), "");
-    assert_int_equal(
-        ls_checkpoint_save(at("file"), &t.state, t.f.model, &t.optimizer, t.tokenizer, 2),
-        LEASH_IO);
+    assert_int_equal(ls_checkpoint_save(at("file"), &t.state, t.f.model, &t.optimizer, NULL,
+                                        t.tokenizer, NULL, 2),
+                     LEASH_IO);
     assert_error_has("the checkpoint of step 1 was not saved: cannot ");
     assert_error_has("/file/");
-    assert_int_equal(ls_checkpoint_save("/proc", &t.state, t.f.model, &t.optimizer, t.tokenizer, 2),
-                     LEASH_IO);
+    assert_int_equal(
+        ls_checkpoint_save("/proc", &t.state, t.f.model, &t.optimizer, NULL, t.tokenizer, NULL, 2),
+        LEASH_IO);
     assert_error_has("/proc/checkpoints");
     char path[LS_PATH_MAX], longest[LS_PATH_MAX + 100];
     memset(longest, 'a', sizeof longest - 1);
@@ -344,7 +415,8 @@ static void final_can_come_from_elsewhere(void **state)
     char elsewhere[] = "/tmp/leash_test_final.XXXXXX", checkpoint[LS_PATH_MAX];
     assert_non_null(mkdtemp(elsewhere));
     train_fixture_fill(&t, 4);
-    assert_ok(ls_checkpoint_save(elsewhere, &t.state, t.f.model, &t.optimizer, t.tokenizer, 1));
+    assert_ok(ls_checkpoint_save(elsewhere, &t.state, t.f.model, &t.optimizer, NULL, t.tokenizer,
+                                 NULL, 1));
     assert_ok(
         ls_checkpoint_publish(t.root, ls_path_join(checkpoint, elsewhere, "checkpoints/step-4")));
     assert_ok(ls_dir_remove(elsewhere));
@@ -414,6 +486,8 @@ int main(void)
         claim(only_the_newest_are_kept),
         claim(what_was_damaged_and_is_newer_stays_until_it_is_reached_again),
         claim(a_step_is_replaced_by_saving_it_again),
+        claim(a_reference_comes_back_or_is_told_to_be_missing),
+        claim(a_critic_comes_back_with_its_moments),
         claim(a_checkpoint_of_another_model_changes_nothing),
         claim(a_full_disk_leaves_what_was_there),
         claim(a_place_that_cannot_be_written_is_named),

@@ -56,6 +56,10 @@ static void bare_open(bare *b, const ls_kernels *k, int n_threads, const shape *
     }
     b->model.n_grads = b->model.n_params;
     b->model.data = ls_arena_floats(&b->arena, b->model.n_params);
+    b->model.trained = b->weights;
+    b->model.n_trained = n;
+    b->model.n_trained_params = b->model.n_params;
+    b->model.trained_data = b->model.data;
     b->leaf = ls_arena_floats(&b->arena, b->model.n_params);
     for (int64_t i = 0; i < n; i++)
         b->weights[i].data = b->model.data + b->weights[i].offset;

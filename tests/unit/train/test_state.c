@@ -13,6 +13,12 @@ static const ls_train_state sample = {.step = 20,
                                       .idle_steps = 6,
                                       .beta = 0.1,
                                       .entropy_coef = 0.25,
+                                      .reward_n = 3,
+                                      .reward_mean = -0.5,
+                                      .reward_squares = 1.5,
+                                      .gap_n = 9,
+                                      .gap_mean = 2.5,
+                                      .gap_std = 0.5,
                                       .config_hash = UINT64_MAX,
                                       .data_hash = 1,
                                       .reference_hash = 0x0123456789abcdef,
@@ -34,6 +40,12 @@ static void text_is_one_line_a_field(void **state)
                                    "  \"idle_steps\": 6,\n"
                                    "  \"beta\": 0.1,\n"
                                    "  \"entropy_coef\": 0.25,\n"
+                                   "  \"reward_n\": 3,\n"
+                                   "  \"reward_mean\": -0.5,\n"
+                                   "  \"reward_squares\": 1.5,\n"
+                                   "  \"gap_n\": 9,\n"
+                                   "  \"gap_mean\": 2.5,\n"
+                                   "  \"gap_std\": 0.5,\n"
                                    "  \"config_hash\": \"ffffffffffffffff\",\n"
                                    "  \"data_hash\": \"0000000000000001\",\n"
                                    "  \"reference_hash\": \"0123456789abcdef\",\n"
@@ -51,7 +63,9 @@ static void every_bit_of_every_field_comes_back(void **state)
             ls_train_state one = sample, back;
             unsigned char *bytes = (unsigned char *)&one + at;
             bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
-            if (!isfinite(one.beta) || !isfinite(one.entropy_coef))
+            if (!isfinite(one.beta) || !isfinite(one.entropy_coef) || !isfinite(one.reward_n) ||
+                !isfinite(one.reward_mean) || !isfinite(one.reward_squares) ||
+                !isfinite(one.gap_mean) || !isfinite(one.gap_std))
                 continue;
             ls_str json = LS_STR_INIT;
             ls_train_state_json(&one, &json);
@@ -106,9 +120,9 @@ static void other_texts_are_refused_by_name(void **state)
     refuses("\"beta\": 0.1", "\"beta\": null", "state.json: 'beta' is not a number");
     refuses("\"ffffffffffffffff\"", "\"fffffffffffffff\"", "'config_hash' is not a hash");
     refuses("\"ffffffffffffffff\"", "\"FFFFFFFFFFFFFFFF\"", "'config_hash' is not a hash");
-    refuses("\"ffffffffffffffff\"", "18446744073709551615", "state.json:11: no valid JSON");
+    refuses("\"ffffffffffffffff\"", "18446744073709551615", "state.json:17: no valid JSON");
     refuses("\"format\": 1", "\"format\": 2", "state.json: 'format' is not 1");
-    refuses("\"step\": 20,", "\"step\": 20, \"epoch\": 1,", "state.json: 15 keys, expected 14");
+    refuses("\"step\": 20,", "\"step\": 20, \"epoch\": 1,", "state.json: 21 keys, expected 20");
     refuses("\"step\": 20,", "\"step\": 20, \"step\": 21,", "state.json:3: no valid JSON");
     refuses("9223372036854775807", "9223372036854775808", "state.json:5: no valid JSON");
     refuses("{\n", "[{\n", "no valid JSON");
