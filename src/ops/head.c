@@ -20,6 +20,8 @@
 /* Rows of a chunk: enough to make the weight's way through the caches cheap, few enough for z to
  * stay in them. */
 #define CHUNK_ROWS 256
+/* Tokens whose part of d(loss)/d(hidden) is one chain of additions. */
+#define PART_TOKENS 1024
 
 struct ls_head_kept { /* z, lse and entropy of all rows */
     float *logits, *lse, *entropy;
@@ -202,6 +204,22 @@ static void gather_seeds(chunk_seeds *out, const ls_tape *tape, const ls_head_jo
     }
 }
 
+/* dx (n,C) = dz W, a part of the vocabulary at a time: the parts' sums start from zero, so that a
+ * likely token does not swallow the tail (which pulls in one direction, and gradients would be
+ * wrong from the fourth digit on). */
+static void multiply_back(ls_tape *tape, float *dx, const float *dz, int64_t n, const ls_weight *w)
+{
+    ls_arena_mark mark = ls_arena_get_mark(tape->arena);
+    float *part = ls_arena_floats(tape->arena, n * w->cols);
+    for (int64_t first = 0; first < w->rows; first += PART_TOKENS) {
+        int64_t end = w->rows - first < PART_TOKENS ? w->rows : first + PART_TOKENS;
+        ls_weight_multiply_back_rows(tape, first == 0 ? dx : part, dz, n, w, first, end, false);
+        if (first > 0)
+            tape->dev->k->add(tape->dev, dx, dx, part, n * w->cols);
+    }
+    ls_arena_rewind(tape->arena, mark);
+}
+
 /* The chunk's logits hold dz (n,V), its x the hidden rows (n,C): adds to the gradients of the
  * weight and of hidden. */
 static void add_gradients(ls_tape *tape, const ls_head_job *job, chunk_space *chunk,
@@ -212,7 +230,7 @@ static void add_gradients(ls_tape *tape, const ls_head_job *job, chunk_space *ch
         ls_weight_add_grad(tape, w->grad, chunk->logits, chunk->x, n, w);
     if (!job->hidden->needs_grad)
         return;
-    ls_weight_multiply_back(tape, chunk->x, chunk->logits, n, w, false);
+    multiply_back(tape, chunk->x, chunk->logits, n, w);
     ls_embed_bwd_args scatter = {.dtable = job->hidden->grad,
                                  .dy = chunk->x,
                                  .ids = rows,

@@ -161,17 +161,24 @@ static void multiply_rows(ls_tape *tape, float *dx, const float *dy, int64_t N, 
 void ls_weight_multiply_back(ls_tape *tape, float *dx, const float *dy, int64_t N,
                              const ls_weight *w, bool accumulate)
 {
+    ls_weight_multiply_back_rows(tape, dx, dy, N, w, 0, w->rows, accumulate);
+}
+
+void ls_weight_multiply_back_rows(ls_tape *tape, float *dx, const float *dy, int64_t N,
+                                  const ls_weight *w, int64_t first, int64_t end, bool accumulate)
+{
     if (w->data) {
-        multiply_rows(tape, dx, dy, N, w->data, w->rows, w, accumulate);
+        multiply_rows(tape, dx, dy + first, N, w->data + first * w->cols, end - first, w,
+                      accumulate);
         return;
     }
     ls_arena_mark mark = ls_arena_get_mark(tape->arena);
     int64_t block = block_rows(w);
     float *rows = ls_arena_floats(tape->arena, block * w->cols);
-    for (int64_t first = 0; first < w->rows; first += block) {
-        int64_t n = w->rows - first < block ? w->rows - first : block;
-        ls_weight_rows(tape->dev, rows, w, first, first + n);
-        multiply_rows(tape, dx, dy + first, N, rows, n, w, accumulate || first > 0);
+    for (int64_t i = first; i < end; i += block) {
+        int64_t n = end - i < block ? end - i : block;
+        ls_weight_rows(tape->dev, rows, w, i, i + n);
+        multiply_rows(tape, dx, dy + i, N, rows, n, w, accumulate || i > first);
     }
     ls_arena_rewind(tape->arena, mark);
 }

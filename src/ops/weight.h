@@ -20,6 +20,9 @@ void ls_weight_multiply(ls_tape *tape, float *y, const float *x, int64_t N, cons
 /* dx (N,in) = dy (N,out) W, or dx += with `accumulate`. */
 void ls_weight_multiply_back(ls_tape *tape, float *dx, const float *dy, int64_t N,
                              const ls_weight *w, bool accumulate);
+/* The part of dx that rows first .. end-1 of W give. */
+void ls_weight_multiply_back_rows(ls_tape *tape, float *dx, const float *dy, int64_t N,
+                                  const ls_weight *w, int64_t first, int64_t end, bool accumulate);
 /* dw (out,in) += dy^T x, one chain over the rows. */
 void ls_weight_add_grad(ls_tape *tape, float *dw, const float *dy, const float *x, int64_t N,
                         const ls_weight *w);

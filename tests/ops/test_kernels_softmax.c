@@ -70,6 +70,35 @@ static void a_token_ruled_out_by_minus_infinity_costs_nothing(void **state)
     ls_device_release(&dev);
 }
 
+/* One likely token and 49151 that are too small, each, to change a float near 1: their sum is
+ * 2.5e-4 of the whole. */
+static void the_tail_of_a_large_vocabulary_is_not_swallowed(void **state)
+{
+    (void)state;
+    enum { V = 49152 };
+    const ls_kernels *tables[3];
+    static float z[V];
+    static double exact[V];
+    int n_tables = ls_kernels_available(tables);
+    for (int t = 0; t < n_tables; t++) {
+        ls_device dev;
+        float lse, entropy;
+        assert_int_equal(ls_device_init(&dev, tables[t], 1), LEASH_OK);
+        for (int v = 0; v < V; v++)
+            exact[v] = z[v] = v == 0 ? 0.0f : -19.0f;
+        exact_row want = row_in_double(exact, V, 1.0);
+        dev.k->softmax_stats(&dev, &(ls_softmax_stats_args){.logits = z,
+                                                            .lse = &lse,
+                                                            .entropy = &entropy,
+                                                            .N = 1,
+                                                            .V = V,
+                                                            .inv_temperature = 1});
+        assert_true(fabs((double)lse - want.lse) <= 1e-7);
+        assert_true(fabs((double)entropy - want.entropy) <= 1e-6);
+        ls_device_release(&dev);
+    }
+}
+
 static void gradients_agree_with_finite_differences(void **state)
 {
     (void)state;
@@ -245,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statistics_of_equal_logits_are_log_v),
         cmocka_unit_test(a_token_ruled_out_by_minus_infinity_costs_nothing),
+        cmocka_unit_test(the_tail_of_a_large_vocabulary_is_not_swallowed),
         cmocka_unit_test(probabilities_of_a_row_are_its_softmax),
         cmocka_unit_test(gradients_agree_with_finite_differences),
         cmocka_unit_test(every_table_gives_the_reference_bits),
