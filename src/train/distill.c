@@ -105,17 +105,7 @@ leash_status ls_run_measure_student(ls_run *run)
 
 static leash_status sample(ls_run *run, const ls_prompt *prompts, int64_t n, ls_rollout *out)
 {
-    const int32_t *stop_ids;
-    int32_t n_stop_ids = ls_tokenizer_stop_ids(run->source.tokenizer, &stop_ids);
-    ls_rollout_request request = {.prompts = prompts,
-                                  .n_prompts = n,
-                                  .sampling = run->o->sampling,
-                                  .seed = (uint64_t)run->o->train.seed,
-                                  .purpose = LS_RNG_SAMPLE,
-                                  .step = (uint32_t)run->state.step,
-                                  .stop_ids = stop_ids,
-                                  .n_stop_ids = n_stop_ids,
-                                  .should_stop = run->hooks.should_stop};
+    ls_rollout_request request = ls_run_rollout_request(run, prompts, n);
     return ls_engine_run(run->engine, &request, &run->arena[LS_ROLE_STEP], out);
 }
 

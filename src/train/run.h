@@ -170,6 +170,8 @@ bool ls_run_student_writes(const ls_run *run);
 leash_status ls_run_let_student_write(ls_run *run, ls_metrics *metrics) LEASH_MUST_USE;
 leash_status ls_run_measure_student(ls_run *run) LEASH_MUST_USE;
 
+/* What the policy is asked for in the step that begins at run->state. */
+ls_rollout_request ls_run_rollout_request(const ls_run *run, const ls_prompt *prompts, int64_t n);
 /* Sources: fill run->sequences for the step that begins at run->state. */
 leash_status ls_run_take_rows(ls_run *run, ls_metrics *metrics) LEASH_MUST_USE;
 /* Rows of pairs, of labels: with ref_logp, labels and the baseline. */

@@ -163,6 +163,15 @@ void ls_sequences_pack(ls_packed *out, const ls_sequences *s, int64_t first, int
         (ls_batch){.ids = ids, .pos = pos, .n_rows = n_rows, .seqs = seqs, .n_seqs = n_seqs};
 }
 
+/* Sequences first to end - 1 through the model, without a record. */
+static ls_tensor *forward(ls_model *model, ls_tape *tape, ls_packed *packed, const ls_sequences *s,
+                          int64_t first, int64_t end, ls_arena *pass)
+{
+    ls_sequences_pack(packed, s, first, end, pass);
+    ls_tape_init(tape, model->dev, pass, false);
+    return ls_model_forward(model, tape, &packed->batch);
+}
+
 void ls_sequences_score(ls_model *model, ls_arena *pass, const ls_sequences *s, double temperature,
                         int64_t chunk, float *logp, float *entropy)
 {
@@ -171,9 +180,8 @@ void ls_sequences_score(ls_model *model, ls_arena *pass, const ls_sequences *s, 
         ls_arena_mark mark = ls_arena_get_mark(pass);
         ls_packed packed;
         ls_tape tape;
-        ls_sequences_pack(&packed, s, first, end, pass);
-        ls_tape_init(&tape, model->dev, pass, false);
-        ls_head_job job = {.hidden = ls_model_forward(model, &tape, &packed.batch),
+        ls_tensor *hidden = forward(model, &tape, &packed, s, first, end, pass);
+        ls_head_job job = {.hidden = hidden,
                            .weight = model->head,
                            .rows = packed.rows,
                            .targets = packed.targets,
@@ -194,9 +202,8 @@ void ls_sequences_value(ls_model *model, ls_arena *pass, const ls_sequences *s, 
         ls_arena_mark mark = ls_arena_get_mark(pass);
         ls_packed packed;
         ls_tape tape;
-        ls_sequences_pack(&packed, s, first, end, pass);
-        ls_tape_init(&tape, model->dev, pass, false);
-        ls_value_job job = {.hidden = ls_model_forward(model, &tape, &packed.batch),
+        ls_tensor *hidden = forward(model, &tape, &packed, s, first, end, pass);
+        ls_value_job job = {.hidden = hidden,
                             .weight = model->score,
                             .bias = model->score_bias,
                             .rows = packed.rows,

@@ -93,6 +93,19 @@ static leash_status explain_not_finite(ls_run *run, const sampled *round, leash_
     return found == LEASH_OK ? status : found;
 }
 
+ls_rollout_request ls_run_rollout_request(const ls_run *run, const ls_prompt *prompts, int64_t n)
+{
+    ls_rollout_request request = {.prompts = prompts,
+                                  .n_prompts = n,
+                                  .sampling = run->o->sampling,
+                                  .seed = (uint64_t)run->o->train.seed,
+                                  .purpose = LS_RNG_SAMPLE,
+                                  .step = (uint32_t)run->state.step,
+                                  .should_stop = run->hooks.should_stop};
+    request.n_stop_ids = ls_tokenizer_stop_ids(run->source.tokenizer, &request.stop_ids);
+    return request;
+}
+
 static leash_status sample_round(ls_run *run, sampled *round, int64_t n_prompts)
 {
     ls_arena *step = &run->arena[LS_ROLE_STEP];
@@ -108,19 +121,9 @@ static leash_status sample_round(ls_run *run, sampled *round, int64_t n_prompts)
                                  .n_samples = (int32_t)group_size};
     }
     progress p = {run};
-    const int32_t *stop_ids;
-    int32_t n_stop_ids = ls_tokenizer_stop_ids(run->source.tokenizer, &stop_ids);
-    ls_rollout_request request = {.prompts = prompts,
-                                  .n_prompts = n_prompts,
-                                  .sampling = run->o->sampling,
-                                  .seed = (uint64_t)run->o->train.seed,
-                                  .purpose = LS_RNG_SAMPLE,
-                                  .step = (uint32_t)run->state.step,
-                                  .stop_ids = stop_ids,
-                                  .n_stop_ids = n_stop_ids,
-                                  .should_stop = run->hooks.should_stop,
-                                  .on_progress = report_progress,
-                                  .user = &p};
+    ls_rollout_request request = ls_run_rollout_request(run, prompts, n_prompts);
+    request.on_progress = report_progress;
+    request.user = &p;
     leash_status status = ls_engine_run(run->engine, &request, step, &round->rollout);
     return status == LEASH_NUMERIC ? explain_not_finite(run, round, status) : status;
 }

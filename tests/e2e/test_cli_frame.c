@@ -4,18 +4,6 @@
 
 #include "train/options.h"
 
-static int open_workspace(void **state)
-{
-    (void)state;
-    return run_workspace_open();
-}
-
-static int close_workspace(void **state)
-{
-    (void)state;
-    return run_workspace_close();
-}
-
 static int count_lines(const char *text)
 {
     int n = 0;
@@ -321,5 +309,5 @@ int main(void)
         cmocka_unit_test(lists_and_checks_are_json_when_asked),
         cmocka_unit_test(the_completion_script_is_bash_that_completes),
     };
-    return cmocka_run_group_tests(tests, open_workspace, close_workspace);
+    return cmocka_run_group_tests(tests, run_setup, run_teardown);
 }

@@ -11,15 +11,6 @@ static double metric(int line, const char *name)
     return run_metric("run", line, name);
 }
 
-static void run_fails(const char *arguments, int code, const char *text)
-{
-    run_result r = run_program("%s", arguments);
-    if (r.code != code || !strstr(r.err.data, text))
-        fail_msg("%s ended with %d, expected %d and \"%s\":\n%s", arguments, r.code, code, text,
-                 r.err.data);
-    run_release(&r);
-}
-
 static int setup(void **state)
 {
     if (small_runs_setup(state) != 0)

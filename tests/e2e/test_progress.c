@@ -10,18 +10,6 @@
     "--gradient_accumulation_steps 1 --max_steps 5 --eval_steps 2 --eval_num_rows 8 "     \
     "--max_idle_steps 0 --overwrite --output_dir shown"
 
-static int open_workspace(void **state)
-{
-    (void)state;
-    return run_workspace_open();
-}
-
-static int close_workspace(void **state)
-{
-    (void)state;
-    return run_workspace_close();
-}
-
 /* Everything that the program writes to a terminal of so many columns (ls_str_release). */
 static ls_str run_in_terminal(unsigned short columns, const char *environment)
 {
@@ -144,5 +132,5 @@ int main(void)
         cmocka_unit_test(a_dumb_terminal_gets_plain_lines),
         cmocka_unit_test(plain_lines_come_for_every_step_when_asked),
     };
-    return cmocka_run_group_tests(tests, open_workspace, close_workspace);
+    return cmocka_run_group_tests(tests, run_setup, run_teardown);
 }

@@ -13,15 +13,6 @@
     "--per_device_train_batch_size 4 --gradient_accumulation_steps 2 --max_steps 2 " SMALL_PAIRS \
     "--overwrite --output_dir run "
 
-static void run_fails(const char *arguments, int code, const char *text)
-{
-    run_result r = run_program("%s", arguments);
-    if (r.code != code || !strstr(r.err.data, text))
-        fail_msg("%s ended with %d, expected %d and \"%s\":\n%s", arguments, r.code, code, text,
-                 r.err.data);
-    run_release(&r);
-}
-
 static double metric(int line, const char *name)
 {
     return run_metric("run", line, name);

@@ -3,18 +3,6 @@
 
 #define SMOLLM2 LEASH_TEST_DATA "/tokenizer/bpe/smollm2"
 
-static int open_workspace(void **state)
-{
-    (void)state;
-    return run_workspace_open();
-}
-
-static int close_workspace(void **state)
-{
-    (void)state;
-    return run_workspace_close();
-}
-
 static void assert_output(const char *expected, char *got)
 {
     assert_string_equal(got, expected);
@@ -98,5 +86,5 @@ int main(void)
         cmocka_unit_test(conversations_go_through_the_models_template),
         cmocka_unit_test(bad_input_is_named),
     };
-    return cmocka_run_group_tests(tests, open_workspace, close_workspace);
+    return cmocka_run_group_tests(tests, run_setup, run_teardown);
 }

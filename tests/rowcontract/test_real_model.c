@@ -40,18 +40,6 @@ static void no_rollout_logp_of_smollm2_differs_in_training(void **state)
     }
 }
 
-static int open_workspace(void **state)
-{
-    (void)state;
-    return run_workspace_open();
-}
-
-static int close_workspace(void **state)
-{
-    (void)state;
-    return run_workspace_close();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -61,5 +49,5 @@ int main(void)
         printf("skipped: no SmolLM2 (script/fetch-smollm2 brings it), or a quick run\n");
         return SKIPPED;
     }
-    return cmocka_run_group_tests(tests, open_workspace, close_workspace);
+    return cmocka_run_group_tests(tests, run_setup, run_teardown);
 }

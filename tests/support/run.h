@@ -79,6 +79,19 @@ static inline int run_workspace_close(void)
     return ls_dir_remove(run_workspace) != LEASH_OK || failed;
 }
 
+/* The same as a group's setup and teardown. */
+static inline int run_setup(void **state)
+{
+    (void)state;
+    return run_workspace_open();
+}
+
+static inline int run_teardown(void **state)
+{
+    (void)state;
+    return run_workspace_close();
+}
+
 /* --- the program --- */
 
 typedef struct run_result {
@@ -301,6 +314,16 @@ static inline void assert_error(run_result r, int code, const char *text)
     size_t n = strcspn(found, "\n");
     if (r.code != code || n != strlen(text) || memcmp(found, text, n) != 0)
         fail_msg("exit code %d, stderr:\n%s\nexpected %d and:\n%s", r.code, r.err.data, code, text);
+    run_release(&r);
+}
+
+/* A command must end with this code and have the text in what it says. */
+static inline void run_fails(const char *arguments, int code, const char *text)
+{
+    run_result r = run_program("%s", arguments);
+    if (r.code != code || !strstr(r.err.data, text))
+        fail_msg("%s ended with %d, expected %d and \"%s\":\n%s", arguments, r.code, code, text,
+                 r.err.data);
     run_release(&r);
 }
 
